@@ -1,0 +1,1 @@
+"""A table of patients to a paper's tables and figures."""

@@ -1,0 +1,1 @@
+"""A Segmentation to Measurements: centreline, planes, lengths, type, alignment."""

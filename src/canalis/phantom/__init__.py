@@ -1,0 +1,1 @@
+"""A synthetic neck with known truth."""

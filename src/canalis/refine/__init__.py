@@ -1,0 +1,1 @@
+"""Outlines moved onto the image's edges by an active contour."""

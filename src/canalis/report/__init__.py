@@ -1,0 +1,1 @@
+"""Measurements to files: JSON, CSV, label map, pictures, page."""

@@ -1,0 +1,1 @@
+"""Training of the networks; the only folder that imports torch."""
