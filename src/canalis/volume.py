@@ -72,12 +72,14 @@ def _checked_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     affine = np.array(affine, dtype=np.float64)
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise GeometryError(
-            f"Expected a finite 4 x 4 affine, found shape {affine.shape}. "
-            "Give index to LPS mm.")
+            f"Expected a finite 4 x 4 affine, found shape {affine.shape}. Give index to LPS mm."
+        )
     columns = affine[:3, :3]
     lengths = np.linalg.norm(columns, axis=0)
     if (lengths <= 0).any():
-        raise GeometryError(f"Expected three spacings above 0 mm, found {lengths.tolist()}. Check the affine.")
+        raise GeometryError(
+            f"Expected three spacings above 0 mm, found {lengths.tolist()}. Check the affine."
+        )
     cosines = (columns / lengths).T @ (columns / lengths) - np.eye(3)
     if np.abs(cosines).max() > RIGHT_ANGLE_TOLERANCE:
         worst = float(np.degrees(np.arcsin(np.abs(cosines).max())))

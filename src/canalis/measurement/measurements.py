@@ -13,7 +13,13 @@ from canalis.volume import ScanWarning
 Part = Literal["arch", "body", "disc", "worst"]
 OssificationType = Literal["continuous", "segmental", "mixed", "localized"]
 ApartKind = Literal[
-    "osteophyte", "ligamentum flavum", "calcified disc", "retro-odontoid", "anterior ligament", "metal", "other"
+    "osteophyte",
+    "ligamentum flavum",
+    "calcified disc",
+    "retro-odontoid",
+    "anterior ligament",
+    "metal",
+    "other",
 ]
 Point = tuple[float, float, float]
 
