@@ -1,7 +1,8 @@
 """The values that every stage shares: a CT, a label map, and where each sits in the patient."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,12 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 RIGHT_ANGLE_TOLERANCE = 1e-3  # cosine between two axes: 0.06 degrees, far below half a voxel over a neck
 GEOMETRY_TOLERANCE_MM = 1e-3  # two grids this close at every corner are one grid
+
+Progress = Callable[[str, int, int], None]
+"""Called as work goes on: what is being done ("Reading"), steps done, steps in all."""
+
+INCOMPLETE_SCAN_CODES: Final = ("missing-slices", "unreadable-slices")
+"""Codes of the warnings after which a result is partial at best."""
 
 
 @dataclass(frozen=True, slots=True)
