@@ -185,6 +185,8 @@ class Measurements:
     alignment: Alignment = Alignment()
     warnings: tuple[ScanWarning, ...] = ()
     centerline_lps_mm: tuple[Point, ...] = ()
+    centerline_posterior_lps: tuple[Point, ...] = ()
+    """The vertebra's own direction to the back at each centreline point, unit vectors."""
     posterior_wall_lps_mm: tuple[Point, ...] = ()
     """The estimated posterior vertebral wall on the midsagittal surface, head to foot."""
     profile: tuple[ProfileSample, ...] = ()

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from canalis.errors import MeasurementError
+from canalis.measurement.planes import Plane, sample_hu, sample_midsagittal, sample_plane, unit
+from canalis.volume import Volume
+
+
+def sloping_volume():
+    """HU = 2x + 3y + 5z of the LPS place, on an oblique anisotropic grid."""
+    turn = np.deg2rad(17)
+    axes = np.array([[0, 0, 1.0], [np.sin(turn), np.cos(turn), 0], [np.cos(turn), -np.sin(turn), 0]]).T
+    affine = np.eye(4)
+    affine[:3, :3] = axes * [1.5, 0.7, 0.9]
+    affine[:3, 3] = [-30, -25, 40]
+    index = np.moveaxis(np.indices((40, 60, 50)), 0, -1)
+    places = index @ affine[:3, :3].T + affine[:3, 3]
+    return Volume((places @ [2.0, 3.0, 5.0]).astype(np.float32), affine)
+
+
+def plane_at(center):
+    normal = unit(np.array([0.1, 0.2, 1.0]))
+    back = np.array([0.2, 1.0, 0.0])
+    return Plane(np.array(center, dtype=float), normal, unit(back - (back @ normal) * normal))
+
+
+def test_left_in_a_plane_is_the_patients_left():
+    assert plane_at([0, 0, 0]).left_lps[0] > 0.9
+
+
+def test_a_picture_on_a_plane_shows_each_place_at_its_own_value():
+    volume = sloping_volume()
+    center = volume.to_lps(np.array([20.0, 30.0, 25.0]))
+    picture = sample_plane(volume, plane_at(center), half_width_mm=6, anterior_mm=5, posterior_mm=8)
+    rows, columns = np.indices(picture.hu.shape)
+    places = picture.to_lps(np.stack([rows, columns], axis=-1))
+    assert np.allclose(picture.hu, places @ [2.0, 3.0, 5.0], atol=1e-2)
+    assert np.allclose(picture.to_pixel(places)[..., 0], rows)
+    assert np.allclose(picture.to_pixel(places)[..., 1], columns)
+
+
+def test_outside_the_scan_a_picture_shows_air():
+    volume = sloping_volume()
+    assert sample_hu(volume, np.array([[500.0, 0.0, 0.0]])) == -1024
+
+
+def test_the_midsagittal_picture_shows_each_place_at_its_own_value():
+    volume = sloping_volume()
+    middle = volume.to_lps(np.array([20.0, 30.0, 25.0]))
+    height = np.linspace(20, -20, 41)
+    line = middle + np.stack([0 * height, 0.004 * height**2, height], axis=1)
+    back = np.tile([0.1, 1.0, 0.0], (41, 1))
+    picture = sample_midsagittal(volume, line, back, anterior_mm=6, posterior_mm=9, beyond_mm=2)
+    rows, columns = np.indices(picture.hu.shape)
+    pixels = np.stack([rows, columns], axis=-1).astype(float)
+    places = picture.to_lps(pixels)
+    assert np.allclose(picture.hu, places @ [2.0, 3.0, 5.0], atol=1e-2)
+    assert (np.diff(places[:, 10, 2]) < 0).all()
+    assert np.abs(picture.to_pixel(places[5:-5]) - pixels[5:-5]).max() < 0.2
+
+
+def test_a_midsagittal_picture_needs_a_direction_at_each_point():
+    with pytest.raises(MeasurementError, match="each with a direction"):
+        sample_midsagittal(sloping_volume(), np.zeros((4, 3)), np.zeros((3, 3)))
