@@ -1,0 +1,72 @@
+"""What is written for one scan: numbers, label map, page."""
+
+from pathlib import Path
+from typing import Final
+
+from canalis.errors import OutputError
+from canalis.measurement.measurements import Measurements
+from canalis.report.label_map import LABEL_MAP_NAME, write_label_map
+from canalis.report.record import CSV_NAME, JSON_NAME, Software, measurements_to_csv, measurements_to_json
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Volume
+
+PAGE_NAME: Final = "report.html"
+
+
+def write_report(
+    folder: Path,
+    *,
+    measurements: Measurements,
+    segmentation: Segmentation,
+    volume: Volume,
+    software: Software,
+) -> None:
+    """Write ``measurements.json``, ``measurements.csv``, ``segmentation.nii.gz`` and ``report.html``.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder. Files of these names in it are overwritten.
+    measurements : Measurements
+        What was measured. Of a refused scan only ``measurements.json`` is written.
+    segmentation : Segmentation
+        What it was measured on.
+    volume : Volume
+        The scan.
+    software : Software
+        What measured it.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    MeasurementError
+        If a number is NaN or infinite.
+    """
+    try:
+        write_record(folder, measurements=measurements, volume=volume, software=software)
+        if measurements.status == "refused":
+            return
+        write_label_map(folder / LABEL_MAP_NAME, segmentation.mask, acquisition=volume.acquisition)
+    except OSError as error:
+        raise OutputError(f"Cannot write the result: {error.strerror}. Give another folder.") from error
+
+
+def write_record(folder: Path, *, measurements: Measurements, volume: Volume, software: Software) -> None:
+    """Write ``measurements.json`` and, unless the scan was refused, ``measurements.csv``.
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder.
+    measurements : Measurements
+        What was measured, or why it was refused.
+    volume : Volume
+        The scan.
+    software : Software
+        What measured it.
+    """
+    text = measurements_to_json(measurements, volume=volume, software=software)
+    (folder / JSON_NAME).write_text(text, encoding="utf-8")
+    if measurements.status != "refused":
+        (folder / CSV_NAME).write_text(measurements_to_csv(measurements), encoding="utf-8")

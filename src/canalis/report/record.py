@@ -1,0 +1,288 @@
+"""Measurements to ``measurements.json`` and ``measurements.csv``, and back.
+
+The names in both files are the contract's and other programs read them: a field is added freely, never
+renamed without a new schema number. Numbers are written unrounded; a number that could not be measured
+is null with its reason, never 0, NaN or infinity.
+"""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from canalis.errors import MeasurementError, ReadError
+from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.volume import Acquisition, Volume
+
+SCHEMA: Final = "canalis.measurements/1"
+JSON_NAME: Final = "measurements.json"
+CSV_NAME: Final = "measurements.csv"
+
+PLANE_NUMBERS: Final = (
+    "canal_ap_mm",
+    "canal_lr_mm",
+    "canal_area_mm2",
+    "ossification_thickness_mm",
+    "thickness_offset_mm",
+    "thickness_canal_ap_mm",
+    "ossification_bone_thickness_mm",
+    "ossification_width_mm",
+    "ossification_area_mm2",
+    "occupying_ratio_percent",
+    "occupying_ratio_midline_percent",
+    "area_occupying_ratio_percent",
+    "residual_ap_mm",
+    "torg_pavlov_ratio",
+    "confidence",
+)
+"""The numbers of a plane, in the order of the contract and of the CSV's columns."""
+
+OSSIFICATION_ANSWERS: Final = (
+    "present",
+    "type",
+    "upper_end",
+    "lower_end",
+    "reaches_c2",
+    "at_scan_edge",
+    "peak_level",
+    "op_index",
+    "op_grade",
+    "max_thickness_mm",
+    "max_occupying_ratio_percent",
+    "width_mm",
+    "volume_mm3",
+    "length_mm",
+    "side",
+    "compression_angle_deg",
+)
+ALIGNMENT_ANSWERS: Final = ("k_line", "k_line_distance_mm", "c2_c7_cobb_deg")
+
+KEPT_OUT: Final = frozenset({"outlines_lps_mm"})
+"""Outlines stay out of the JSON: ``segmentation.nii.gz`` holds the shapes (docs/decisions/0050)."""
+
+NO_REASON: Final = "not measured"
+NO_OSSIFICATION: Final = "no OPLL seen"
+
+_NUMBER_LIST: Final = re.compile(r"\[\n\s*(-?[\d.][^\[\]{}\"]*?)\s*\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """What measured: printed in the JSON and at the foot of the page.
+
+    Attributes
+    ----------
+    version : str
+        Of canalis.
+    models : mapping of str to str
+        Name of each network to the SHA-256 of its file. Empty where a label map was given.
+    """
+
+    version: str
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+def measurements_to_json(measurements: Measurements, *, volume: Volume, software: Software) -> str:
+    """Return the text of ``measurements.json``.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        As measured. A None without a reason is written with the reason "not measured".
+    volume : Volume
+        The scan that was measured, for what is said of the input.
+    software : Software
+        What measured it.
+
+    Returns
+    -------
+    str
+        JSON, indented, a list of numbers on one line.
+
+    Raises
+    ------
+    MeasurementError
+        If a number is NaN or infinite.
+    """
+    record = {
+        "schema": SCHEMA,
+        "status": measurements.status,
+        "input": describe_input(volume),
+        "software": {"version": software.version, "models": dict(sorted(software.models.items()))},
+        **_with_reasons(_plain(measurements, where="measurements")),
+    }
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+    return _NUMBER_LIST.sub(lambda match: "[" + " ".join(match[1].split()) + "]", text) + "\n"
+
+
+def describe_input(volume: Volume) -> dict[str, Any]:
+    """Return what the JSON says of the scan: its kind, size and a hash, never a name or an identifier."""
+    acquisition = volume.acquisition or Acquisition("array", volume.shape[0], volume.spacing_mm)
+    return {
+        "kind": acquisition.kind,
+        "slices": acquisition.slices,
+        "spacing_mm": [float(spacing) for spacing in acquisition.spacing_mm],
+        "series": acquisition.series_hash,
+    }
+
+
+def measurements_to_csv(measurements: Measurements) -> str:
+    """Return the text of ``measurements.csv``: a row a plane, an empty cell where nothing was measured.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        As measured.
+
+    Returns
+    -------
+    str
+        Level and part, centre and normal (LPS+ mm), every number of the plane, half of each one's 95 %
+        interval in a column ending ``_uncertainty``, and the reasons for the empty cells.
+    """
+    header = ["level", "part"]
+    header += [f"center_{axis}_lps_mm" for axis in "xyz"] + [f"normal_{axis}_lps" for axis in "xyz"]
+    header += list(PLANE_NUMBERS) + [f"{name}_uncertainty" for name in PLANE_NUMBERS[:-1]] + ["reasons"]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(_csv_row(plane) for plane in measurements.planes)
+    return text.getvalue()
+
+
+def _csv_row(plane: PlaneMeasurement) -> list[object]:
+    row = _with_plane_reasons(_plain(plane, where=f"plane {plane.level} {plane.part}"))
+    cells = [row["level"], row["part"], *row["center_lps_mm"], *row["normal_lps"]]
+    cells += [row[name] for name in PLANE_NUMBERS]
+    cells += [row["uncertainty"].get(name) for name in PLANE_NUMBERS[:-1]]
+    cells.append("; ".join(f"{name}: {reason}" for name, reason in row["reasons"].items()))
+    return ["" if cell is None else cell for cell in cells]
+
+
+def read_measurements(path: str | Path) -> Measurements:
+    """Read the measurements of a ``measurements.json`` or ``truth.json``.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or a result's folder.
+
+    Returns
+    -------
+    Measurements
+        As they were measured, without the outlines, which the JSON does not hold. Fields that the file
+        has in addition are left out.
+
+    Raises
+    ------
+    ReadError
+        If there is no such file, or it does not hold measurements of this schema.
+    """
+    return _parse(read_record(path), Path(path).name)
+
+
+def read_record(path: str | Path) -> dict[str, Any]:
+    """Read a ``measurements.json`` as it stands, with what it says of the input and the software.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or a result's folder.
+
+    Returns
+    -------
+    dict
+        The JSON's object, its schema checked.
+    """
+    path = Path(path)
+    file = path / JSON_NAME if path.is_dir() else path
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ReadError(
+            f"Expected {JSON_NAME} in {path.name}, found none. Give the folder of a result."
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ReadError(
+            f"{file.name} cannot be read as JSON: {type(error).__name__}. Measure again."
+        ) from None
+    found = record.get("schema") if isinstance(record, dict) else None
+    if found != SCHEMA:
+        raise ReadError(f"Expected the schema {SCHEMA}, found {found!r} in {file.name}. Measure again.")
+    return dict(record)
+
+
+def _parse(record: dict[str, Any], name: str) -> Measurements:
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(Measurements).validate_python(_without_gaps(record))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ReadError(
+            f"{name} does not hold measurements: {where}: {first['msg']}. Measure again."
+        ) from None
+
+
+def _without_gaps(record: dict[str, Any]) -> dict[str, Any]:
+    """Give a plane that lacks its AP direction the body's, laid into the plane."""
+    planes = [
+        {"anteroposterior_lps": _backwards_in_plane(plane.get("normal_lps", (0.0, 0.0, 1.0))), **plane}
+        for plane in record.get("planes", ())
+    ]
+    return {**record, "planes": planes}
+
+
+def _backwards_in_plane(normal: tuple[float, float, float]) -> tuple[float, float, float]:
+    x, y, z = normal
+    length = math.sqrt((x * y) ** 2 + (1 - y * y) ** 2 + (y * z) ** 2) or 1.0
+    return (-x * y / length, (1 - y * y) / length, -y * z / length)
+
+
+def _plain(value: Any, *, where: str) -> Any:
+    """Turn values into what JSON has: dict, list, str, float, int, bool, None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        names = [item.name for item in fields(value) if item.name not in KEPT_OUT]
+        return {name: _plain(getattr(value, name), where=f"{where}.{name}") for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item, where=f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, str) or value is None:
+        return value
+    if hasattr(value, "tolist"):  # a numpy scalar or array
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item, where=where) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise MeasurementError(
+            f"Expected a finite number or None, found {value} in {where}. Give the reason instead."
+        )
+    return value
+
+
+def _with_reasons(record: dict[str, Any]) -> dict[str, Any]:
+    record["planes"] = [_with_plane_reasons(plane) for plane in record["planes"]]
+    absent = NO_OSSIFICATION if record["ossification"]["present"] is False else NO_REASON
+    _explain(record["ossification"], OSSIFICATION_ANSWERS, absent)
+    _explain(record["alignment"], ALIGNMENT_ANSWERS, NO_REASON)
+    least = record["narrowest"]
+    least["reasons"] = {}
+    _explain(least, ("residual_ap_mm",), "no plane has a residual AP")
+    return record
+
+
+def _with_plane_reasons(plane: dict[str, Any]) -> dict[str, Any]:
+    _explain(plane, PLANE_NUMBERS, NO_REASON)
+    return plane
+
+
+def _explain(values: dict[str, Any], names: tuple[str, ...], otherwise: str) -> None:
+    """Make the reasons name every answer that is missing, and none that is there."""
+    given = {name: reason for name, reason in values["reasons"].items() if values.get(name) is None}
+    missing = {name: otherwise for name in names if values.get(name) is None}
+    values["reasons"] = missing | given
