@@ -14,6 +14,8 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 RIGHT_ANGLE_TOLERANCE = 1e-3  # cosine between two axes: 0.06 degrees, far below half a voxel over a neck
 GEOMETRY_TOLERANCE_MM = 1e-3  # two grids this close at every corner are one grid
 
+HounsfieldArray = NDArray[np.int16] | NDArray[np.float32]
+
 Progress = Callable[[str, int, int], None]
 """Called as work goes on: what is being done ("Reading"), steps done, steps in all."""
 
@@ -218,7 +220,8 @@ class Mask(_Grid):
     def __post_init__(self) -> None:
         if self.labels.ndim != 3 or self.labels.dtype != np.uint8:
             raise GeometryError(
-                f"Expected a three-dimensional uint8 label map, found {self.labels.dtype} {self.labels.shape}."
+                "Expected a three-dimensional uint8 label map, "
+                f"found {self.labels.dtype} {self.labels.shape}."
             )
         object.__setattr__(self, "labels", _frozen(self.labels))
         object.__setattr__(self, "affine", _checked_affine(self.affine))
@@ -292,7 +295,8 @@ class Probability(_Grid):
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or self.values.dtype != np.uint8:
             raise GeometryError(
-                f"Expected a three-dimensional uint8 probability, found {self.values.dtype} {self.values.shape}."
+                "Expected a three-dimensional uint8 probability, "
+                f"found {self.values.dtype} {self.values.shape}."
             )
         object.__setattr__(self, "values", _frozen(self.values))
         object.__setattr__(self, "affine", _checked_affine(self.affine))
