@@ -6,6 +6,7 @@ from typing import Final
 from canalis.errors import OutputError
 from canalis.measurement.measurements import Measurements
 from canalis.report.label_map import LABEL_MAP_NAME, write_label_map
+from canalis.report.page import make_page
 from canalis.report.record import CSV_NAME, JSON_NAME, Software, measurements_to_csv, measurements_to_json
 from canalis.segment.segmentation import Segmentation
 from canalis.volume import Volume
@@ -48,6 +49,8 @@ def write_report(
         if measurements.status == "refused":
             return
         write_label_map(folder / LABEL_MAP_NAME, segmentation.mask, acquisition=volume.acquisition)
+        page = make_page(measurements=measurements, mask=segmentation.mask, volume=volume, software=software)
+        (folder / PAGE_NAME).write_text(page, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write the result: {error.strerror}. Give another folder.") from error
 

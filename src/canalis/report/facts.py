@@ -1,0 +1,76 @@
+"""What is said of the whole neck: extent of the ossification, alignment."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from canalis.measurement.measurements import Alignment, Measurements, Ossification
+from canalis.report.words import DASH, join, with_error
+
+SUPINE: Final = "supine"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A name, its printed value, and what must be known beside it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def neck_facts(measurements: Measurements) -> list[Fact]:
+    """Return what is printed of the whole neck.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        What was measured; a missing value is printed as a dash with its reason.
+
+    Returns
+    -------
+    list of Fact
+    """
+    ossification = measurements.ossification
+    found = _extent(ossification) if ossification.present else []
+    return found + _alignment(measurements.alignment)
+
+
+def _extent(ossification: Ossification) -> list[Fact]:
+    at_least = "at least: it touches the edge of the scan" if ossification.at_scan_edge else ""
+    return [
+        Fact("OPLL length", _measured(ossification, "length_mm", "mm", 0), at_least),
+        Fact("OPLL volume", _measured(ossification, "volume_mm3", "mm³", 0), at_least),
+        Fact("OPLL width", _measured(ossification, "width_mm", "mm", 1)),
+        Fact("Levels involved", join([*ossification.levels, *ossification.discs]) or DASH),
+        Fact("Reaches C2", _answer(ossification.reaches_c2, ossification.reasons.get("reaches_c2", ""))),
+        Fact("OP-index", _op_index(ossification)),
+    ]
+
+
+def _op_index(ossification: Ossification) -> str:
+    if ossification.op_index is None:
+        return DASH
+    return f"{ossification.op_index} (grade {ossification.op_grade})"
+
+
+def _answer(value: bool | None, reason: str) -> str:
+    return f"{DASH} {reason}".strip() if value is None else "yes" if value else "no"
+
+
+def _alignment(alignment: Alignment) -> list[Fact]:
+    k_line = alignment.k_line or DASH
+    distance = _measured(alignment, "k_line_distance_mm", "mm", 1)
+    return [
+        Fact("K-line (C2–C7)", k_line, alignment.reasons.get("k_line", SUPINE)),
+        Fact("Distance to K-line", distance, f"negative when crossed, {SUPINE}"),
+        Fact(
+            "C2–C7 Cobb angle", _measured(alignment, "c2_c7_cobb_deg", "°", 0), f"lordosis positive, {SUPINE}"
+        ),
+    ]
+
+
+def _measured(source: Ossification | Alignment, name: str, unit: str, decimals: int) -> str:
+    value = getattr(source, name)
+    if value is None:
+        return f"{DASH} {source.reasons.get(name, 'not measured')}"
+    return with_error(value, source.uncertainty.get(name), unit, decimals=decimals)

@@ -1,0 +1,160 @@
+"""The page that a surgeon reads first: ``report.html``, one file that opens without a network."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from canalis.measurement.measurements import Apart, Measurements, PlaneMeasurement
+from canalis.report import methods, words
+from canalis.report.drawing import Drawing
+from canalis.report.facts import neck_facts
+from canalis.report.pictures import draw_axial, draw_sagittal, draw_thumbnail
+from canalis.report.profile import draw_profile, levels_shown
+from canalis.report.record import Software, describe_input
+from canalis.report.table import COLUMNS, heading_groups, make_table
+from canalis.volume import Mask, ScanWarning, Volume
+
+TEMPLATE: Final = "page.html"
+
+
+@dataclass(frozen=True, slots=True)
+class LevelPicture:
+    """One picture of the strip."""
+
+    svg: str
+    level: str
+    words: str
+
+
+def make_page(*, measurements: Measurements, mask: Mask, volume: Volume, software: Software) -> str:
+    """Return ``report.html``.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        What was measured.
+    mask : Mask
+        The label map, on any grid.
+    volume : Volume
+        The CT, for its pictures.
+    software : Software
+        What measured it.
+
+    Returns
+    -------
+    str
+        HTML with every picture, style and word in it; it asks for nothing else and holds no script.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("canalis.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    said = _sentences(measurements) | _pictures(measurements, mask, volume)
+    return environment.get_template(TEMPLATE).render(
+        said,
+        input=_input_words(volume),
+        software=_software_words(software),
+        use=words.USE,
+        columns=COLUMNS,
+        groups=heading_groups(),
+        table=make_table(measurements),
+    )
+
+
+def _sentences(measurements: Measurements) -> dict[str, Any]:
+    return {
+        "status": words.status_sentence(measurements),
+        "levels_sure": measurements.levels.sure,
+        "level_sentence": words.level_sentence(measurements),
+        "headline": words.headline(measurements),
+        "top_warnings": [w.message for w in headline_warnings(measurements)],
+        "facts": neck_facts(measurements),
+        "why": words.why_this_type(measurements),
+        "apart": [_apart_words(found) for found in measurements.apart],
+        "warnings": measurements.warnings,
+        "limits": methods.LIMITS,
+        "rules": methods.chosen_rules(),
+    }
+
+
+def headline_warnings(measurements: Measurements) -> list[ScanWarning]:
+    """Return the warnings that stand under the headline: of the whole scan, and of the worst place."""
+    worst = words.worst_plane(measurements)
+    places = {None, measurements.narrowest.level, worst.level if worst else None}
+    return [warning for warning in measurements.warnings if warning.level in places]
+
+
+def _apart_words(found: Apart) -> str:
+    where = f" at {found.level}" if found.level else ""
+    size = f", {words.number(found.thickness_mm)} mm thick" if found.thickness_mm is not None else ""
+    return f"{found.kind.capitalize()}{where}{size}."
+
+
+def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[str, Any]:
+    worst = words.worst_plane(measurements)
+    return {
+        "sagittal": _svg(draw_sagittal(volume, mask, measurements)),
+        "worst_drawn": _svg(draw_axial(volume, mask, worst, lines=True) if worst else None),
+        "worst_bare": _svg(draw_axial(volume, mask, worst, lines=False) if worst else None),
+        "worst_title": f"Worst plane{f', {worst.level}' if worst and worst.level else ''}.",
+        "worst_caption": _worst_words(worst) if worst else "",
+        "profile": _svg(draw_profile(measurements)),
+        "strip": [
+            LevelPicture(
+                _svg(draw_thumbnail(volume, mask, plane)), plane.level or "no name", _strip_words(plane)
+            )
+            for plane in levels_shown(measurements)
+        ],
+    }
+
+
+def _svg(picture: Drawing | None) -> str:
+    """Return a picture as markup that the template does not escape: every word in it is escaped already."""
+    from markupsafe import Markup
+
+    return Markup(picture.to_svg()) if picture is not None else ""
+
+
+def _strip_words(plane: PlaneMeasurement) -> str:
+    return (
+        f"free {words.number(plane.residual_ap_mm)} mm"
+        if plane.residual_ap_mm is not None
+        else "not measured"
+    )
+
+
+def _worst_words(plane: PlaneMeasurement) -> str:
+    """Return what the rulers show, in words."""
+    error = plane.uncertainty.get
+    free = words.with_error(plane.residual_ap_mm, error("residual_ap_mm"), "mm")
+    if not plane.ossification_thickness_mm:
+        return f"Free AP {free} on the midline."
+    thickness = words.with_error(plane.ossification_thickness_mm, error("ossification_thickness_mm"), "mm")
+    canal = words.with_error(plane.thickness_canal_ap_mm, error("thickness_canal_ap_mm"), "mm")
+    ratio = ""
+    if plane.occupying_ratio_percent is not None:
+        ratio = f": {words.ratio_in_words(plane.occupying_ratio_percent, error('occupying_ratio_percent'))}"
+    return f"OPLL {thickness} of {canal} canal on one line, {_beside_midline(plane)}{ratio}. Free AP {free}."
+
+
+def _beside_midline(plane: PlaneMeasurement) -> str:
+    offset = plane.thickness_offset_mm
+    if offset is None or abs(offset) < 0.05:
+        return "on the midline"
+    return f"{words.number(abs(offset))} mm {'left' if offset > 0 else 'right'} of the midline"
+
+
+def _input_words(volume: Volume) -> str:
+    said = describe_input(volume)
+    slice_mm, row_mm, column_mm = said["spacing_mm"]
+    series = f", series {said['series'][:8]}" if said["series"] else ""
+    return f"{said['slices']} slices, {row_mm:.2f} × {column_mm:.2f} × {slice_mm:.2f} mm{series}"
+
+
+def _software_words(software: Software) -> str:
+    models = ", ".join(f"{name} {digest[:12]}" for name, digest in sorted(software.models.items()))
+    return f"Canalis {software.version}{f'; models: {models}' if models else '; no network was used'}"

@@ -1,0 +1,158 @@
+"""The canal's profile by level: residual AP and thickness of the ossification with their 95 % bands.
+
+It stands over the strip of axial pictures: each level's body lies over its own picture.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.report.drawing import Drawing
+from canalis.report.words import with_error
+
+WIDTH_MM: Final = 178.0  # of an A4 page within its margins
+HEIGHT_MM: Final = 44.0
+TOP, BOTTOM = 4.0, 38.0
+INK, FAINT, GRID = "#1d2733", "#6b7785", "#dfe4ea"
+RESIDUAL, THICKNESS = "#1f6fa8", "#b8690b"
+
+
+def levels_shown(measurements: Measurements) -> tuple[PlaneMeasurement, ...]:
+    """Return the planes that the strip has a picture of: C1's arch and each body, head to foot."""
+    return tuple(plane for plane in measurements.planes if plane.part in ("arch", "body"))
+
+
+def draw_profile(measurements: Measurements) -> Drawing | None:
+    """Return the profile, or None where it has too few samples to draw.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        With a profile of two samples or more.
+
+    Returns
+    -------
+    Drawing or None
+        A page wide, the head on the left.
+    """
+    samples = measurements.profile
+    if len(samples) < 2:
+        return None
+    along = np.array([sample.along_mm for sample in samples])
+    curves = {
+        "residual_ap_mm": np.array([sample.residual_ap_mm for sample in samples]),
+        "ossification_thickness_mm": np.array([sample.thickness_mm for sample in samples]),
+        "canal_ap_mm": np.array([sample.canal_ap_mm for sample in samples]),
+    }
+    x = _across(measurements, along)
+    top_mm = 5.0 * np.ceil((max(float(curve.max()) for curve in curves.values()) + 1.0) / 5.0)
+    graph = Drawing(WIDTH_MM, HEIGHT_MM, "Residual AP and thickness of the ossification along the canal")
+    _draw_grid(graph, measurements, top_mm)
+    shown = (x >= 0) & (x <= WIDTH_MM)
+    _draw_curve(graph, x[shown], curves["canal_ap_mm"][shown], None, top_mm, color=FAINT, dash="1.2 1")
+    for field, color in (("ossification_thickness_mm", THICKNESS), ("residual_ap_mm", RESIDUAL)):
+        error = _error_along(measurements, along, field)
+        kept = None if error is None else error[shown]
+        _draw_curve(graph, x[shown], curves[field][shown], kept, top_mm, color=color)
+    _mark_narrowest(graph, measurements, along, x, top_mm)
+    return graph
+
+
+def _height(value_mm: NDArray[np.float64] | float, top_mm: float) -> NDArray[np.float64]:
+    return np.asarray(BOTTOM - np.clip(value_mm, 0.0, top_mm) / top_mm * (BOTTOM - TOP))
+
+
+def _across(measurements: Measurements, along: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return where each sample stands: a body over the middle of its picture, linear between."""
+    shown = levels_shown(measurements)
+    at = np.array([_along_of(measurements, plane) for plane in shown])
+    if len(at) < 2 or (np.diff(at) <= 0).any():
+        return np.asarray(WIDTH_MM * (along - along[0]) / (along[-1] - along[0]))
+    step = WIDTH_MM / len(at)
+    middles = (np.arange(len(at)) + 0.5) * step
+    x = np.interp(along, at, middles)
+    before, after = along < at[0], along > at[-1]
+    x[before] = middles[0] + (along[before] - at[0]) * step / (at[1] - at[0])
+    x[after] = middles[-1] + (along[after] - at[-1]) * step / (at[-1] - at[-2])
+    return np.asarray(x)
+
+
+def _along_of(measurements: Measurements, plane: PlaneMeasurement) -> float:
+    """Return how far down the centreline a plane lies: at the nearest sample."""
+    centers = np.array([sample.center_lps_mm for sample in measurements.profile])
+    nearest = int(np.linalg.norm(centers - np.array(plane.center_lps_mm), axis=1).argmin())
+    return measurements.profile[nearest].along_mm
+
+
+def _error_along(
+    measurements: Measurements, along: NDArray[np.float64], field: str
+) -> NDArray[np.float64] | None:
+    """Return half of the 95 % interval at each sample, linear between the planes; None where unknown."""
+    known = sorted(
+        (_along_of(measurements, plane), plane.uncertainty[field])
+        for plane in measurements.planes
+        if field in plane.uncertainty
+    )
+    if not known:
+        return None
+    at, errors = np.array(known).T
+    return np.asarray(np.interp(along, at, errors))
+
+
+def _draw_grid(graph: Drawing, measurements: Measurements, top_mm: float) -> None:
+    for value in np.arange(0.0, top_mm + 0.1, 5.0):
+        y = float(_height(value, top_mm))
+        graph.path([(0, y), (WIDTH_MM, y)], color=GRID, width=0.2, cased=False)
+        graph.text(0.4, y - 0.7, f"{value:g}{' mm' if value else ''}", size=2.3, color=FAINT, haloed=False)
+    shown = levels_shown(measurements)
+    for index, plane in enumerate(shown):
+        middle = (index + 0.5) * WIDTH_MM / len(shown)
+        graph.path([(middle, BOTTOM), (middle, BOTTOM + 1.2)], color=FAINT, width=0.25, cased=False)
+        words = plane.level or "no name"
+        graph.text(middle, BOTTOM + 4.6, words, size=3.0, color=INK, anchor="middle", bold=True, haloed=False)
+
+
+def _draw_curve(
+    graph: Drawing,
+    x: NDArray[np.float64],
+    values: NDArray[np.float64],
+    error: NDArray[np.float64] | None,
+    top_mm: float,
+    *,
+    color: str,
+    dash: str = "",
+) -> None:
+    if error is not None:
+        upper = list(zip(x, _height(values + error, top_mm), strict=True))
+        lower = list(zip(x, _height(values - error, top_mm), strict=True))
+        graph.area(upper + lower[::-1], color=color, opacity=0.16)
+    points = np.stack([x, _height(values, top_mm)], axis=1)
+    graph.path(points, color=color, width=0.3 if dash else 0.55, dash=dash, cased=False)
+
+
+def _mark_narrowest(
+    graph: Drawing,
+    measurements: Measurements,
+    along: NDArray[np.float64],
+    x: NDArray[np.float64],
+    top_mm: float,
+) -> None:
+    """Mark the narrowest measured plane on the curve of the residual AP."""
+    least = measurements.narrowest
+    planes: Sequence[PlaneMeasurement] = [
+        plane
+        for plane in measurements.planes
+        if plane.residual_ap_mm is not None and (plane.level, plane.part) == (least.level, least.part)
+    ]
+    if least.residual_ap_mm is None or not planes:
+        return
+    at = float(np.interp(_along_of(measurements, planes[0]), along, x))
+    y = float(_height(least.residual_ap_mm, top_mm))
+    graph.dot(at, y, color=RESIDUAL, radius=0.9)
+    words = f"narrowest {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}"
+    anchor = "end" if at > 0.8 * WIDTH_MM else "start"
+    beside = at - 2 if anchor == "end" else at + 2
+    graph.text(beside, y + 3.6, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, haloed=False)

@@ -1,0 +1,255 @@
+"""Measurements in words: the sentences of the page, and numbers with their error beside them.
+
+Nothing here weighs what should be done for a patient, and nothing found is never called normal.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from canalis.measurement.measurements import Mass, Measurements, Ossification, PlaneMeasurement
+from canalis.volume import ScanWarning
+
+NO_BREAK: Final = "\u00a0"
+MINUS: Final = "\u2212"
+DASH: Final = "\u2013"
+
+SURGICAL_RATIOS_PERCENT: Final = (50.0, 60.0)
+"""Occupying ratios at which surgeons change their approach: an interval that holds one says so."""
+
+STATUS: Final = {
+    "measured": "Measured",
+    "partial": "Measured in part",
+    "refused": "Not measured",
+}
+USE: Final = "Supine CT. Research use. Not a medical device."
+PART: Final = {"arch": "arch", "body": "body", "disc": "disc", "worst": "worst place"}
+
+
+def number(value: float, decimals: int = 1) -> str:
+    """Return a number as printed: rounded, with a true minus sign and never "-0.0"."""
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", MINUS)
+
+
+def with_error(value: float | None, error: float | None, unit: str = "", *, decimals: int = 1) -> str:
+    r"""Return a number with half of its 95 % interval and its unit, kept on one line.
+
+    Parameters
+    ----------
+    value : float or None
+        None prints as a dash.
+    error : float or None
+        Half of the 95 % interval; None where it is not known.
+    unit : str
+        Written after both.
+    decimals : int
+        Of both.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> with_error(5.43, 0.46, "mm")
+    '5.4\xa0±\xa00.5\xa0mm'
+    """
+    if value is None:
+        return DASH
+    text = number(value, decimals)
+    if error is not None:
+        text += f"{NO_BREAK}±{NO_BREAK}{number(error, decimals)}"
+    return f"{text}{NO_BREAK}{unit}" if unit else text
+
+
+def interval_percent(value: float, error: float) -> tuple[float, float]:
+    """Return the ends of a ratio's interval, no further than 0 and 100 %."""
+    return max(0.0, value - error), min(100.0, value + error)
+
+
+def ratio_in_words(value: float, error: float | None) -> str:
+    """Return an occupying ratio with its interval, and which surgical ratio the interval holds."""
+    text = f"{number(value, 0)}{NO_BREAK}%"
+    if error is None:
+        return text
+    low, high = interval_percent(value, error)
+    text += f" (95{NO_BREAK}% interval {number(low, 0)}{DASH}{number(high, 0)}"
+    held = [number(mark, 0) for mark in SURGICAL_RATIOS_PERCENT if low <= mark <= high]
+    return text + (f", which holds {' and '.join(held)}{NO_BREAK}%)" if held else ")")
+
+
+def join(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence.
+
+    Examples
+    --------
+    >>> join(["C3", "C4", "C5"])
+    'C3, C4 and C5'
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def status_sentence(measurements: Measurements) -> str:
+    """Return the status in words."""
+    return f"{STATUS[measurements.status]}."
+
+
+def level_sentence(measurements: Measurements) -> str:
+    """Return how the levels were counted, and that they are not sure where they are not."""
+    naming = measurements.levels
+    reason = naming.reason if naming.reason.endswith(".") else f"{naming.reason}."
+    if naming.source is None:
+        return f"Levels not named: {_lowered(reason)}"
+    return reason if naming.sure else f"Levels not sure: {_lowered(reason)}"
+
+
+def _lowered(sentence: str) -> str:
+    """Return a sentence as it goes on after a colon; the name of a level keeps its capital."""
+    first = sentence.split(" ", 1)[0]
+    return sentence if any(letter.isdigit() for letter in first) else sentence[:1].lower() + sentence[1:]
+
+
+def headline(measurements: Measurements) -> str:
+    """Return the one sentence that says what was found.
+
+    Extent and type, the narrowest place with its error, the greatest occupying ratio with its interval,
+    the K-line with its error.
+    """
+    parts = [_found(measurements), _narrowest(measurements), _ratio(measurements), _k_line(measurements)]
+    sentence = "; ".join(part for part in parts if part)
+    return f"{sentence[0].upper()}{sentence[1:]}."
+
+
+def possible_fused(warnings: Sequence[ScanWarning]) -> list[ScanWarning]:
+    """Return the warnings of a possible fused ossification."""
+    return [warning for warning in warnings if "fused" in warning.code]
+
+
+def _found(measurements: Measurements) -> str:
+    ossification = measurements.ossification
+    if ossification.present:
+        return _extent(ossification)
+    fused = [warning.level for warning in possible_fused(measurements.warnings)]
+    where = join(sorted({level for level in fused if level}))
+    if fused:
+        return f"possible fused OPLL{f' at {where}' if where else ''}, no other OPLL ≥2{NO_BREAK}mm seen"
+    if ossification.present is False:
+        return f"no OPLL ≥2{NO_BREAK}mm seen"
+    return "whether there is OPLL was not decided"
+
+
+def _extent(ossification: Ossification) -> str:
+    kind = f"{ossification.type or 'unclassified'} OPLL"
+    if ossification.near_type:
+        kind += f" (near {ossification.near_type})"
+    upper, lower = ossification.upper_end, ossification.lower_end
+    if upper and lower:
+        kind += f" at {upper}" if upper == lower else f" from {upper} to {lower}"
+    if ossification.at_scan_edge:
+        kind += ", at least: it touches the edge of the scan"
+    thickness = with_error(
+        ossification.max_thickness_mm, ossification.uncertainty.get("max_thickness_mm"), "mm"
+    )
+    return f"{kind}, up to {thickness} thick" if ossification.max_thickness_mm else kind
+
+
+def _narrowest(measurements: Measurements) -> str:
+    least = measurements.narrowest
+    if least.residual_ap_mm is None:
+        return "narrowest place not measured"
+    where = f" at {least.level}" if least.level else ""
+    return f"narrowest free AP {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}{where}"
+
+
+def worst_plane(measurements: Measurements) -> PlaneMeasurement | None:
+    """Return the worst place's plane, where there is one."""
+    return next((plane for plane in measurements.planes if plane.part == "worst"), None)
+
+
+def ratio_error(measurements: Measurements) -> float | None:
+    """Return half of the 95 % interval of the greatest occupying ratio."""
+    name = "max_occupying_ratio_percent"
+    if name in measurements.ossification.uncertainty:
+        return measurements.ossification.uncertainty[name]
+    worst = worst_plane(measurements)
+    return None if worst is None else worst.uncertainty.get("occupying_ratio_percent")
+
+
+def _ratio(measurements: Measurements) -> str:
+    ossification = measurements.ossification
+    if not ossification.present:
+        return ""
+    if ossification.max_occupying_ratio_percent is None:
+        reason = ossification.reasons.get("max_occupying_ratio_percent", "not measured")
+        return f"occupying ratio not given ({reason})"
+    words = ratio_in_words(ossification.max_occupying_ratio_percent, ratio_error(measurements))
+    where = f" at {ossification.peak_level}" if ossification.peak_level else ""
+    return f"greatest occupying ratio {words}{where}"
+
+
+def _k_line(measurements: Measurements) -> str:
+    alignment = measurements.alignment
+    if alignment.k_line is None:
+        if not measurements.ossification.present:
+            return ""
+        return f"K-line not given ({alignment.reasons.get('k_line', 'not measured')})"
+    error = alignment.uncertainty.get("k_line_distance_mm")
+    if alignment.k_line_distance_mm is None:
+        return f"K-line {alignment.k_line}"
+    return f"K-line {alignment.k_line} ({with_error(alignment.k_line_distance_mm, error, 'mm')})"
+
+
+def why_this_type(measurements: Measurements) -> list[str]:
+    """Return the sentences that lead from the masses to the type, disc by disc."""
+    ossification = measurements.ossification
+    if not ossification.present:
+        return []
+    said = [_mass(index, mass, len(ossification.masses)) for index, mass in enumerate(ossification.masses, 1)]
+    kinds = [mass.type for mass in ossification.masses]
+    if ossification.type and kinds:
+        counts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+        said.append(f"Masses: {join(counts)}, so the patient's type is {ossification.type}.")
+    if ossification.near_type:
+        said.append(f"Moving an end by 2 mm would make it {ossification.near_type}.")
+    crossed = join(ossification.bridging)
+    said.append(f"Discs bridged: {crossed}." if crossed else "No disc is bridged.")
+    return said + _ossification_details(ossification)
+
+
+def _mass(index: int, mass: Mass, count: int) -> str:
+    covers = f"bodies {join(mass.levels)}" if len(mass.levels) > 1 else f"body {join(mass.levels)}"
+    where = covers if mass.levels else "no body"
+    discs = f", at discs {join(mass.discs)}" if mass.discs else ""
+    size = (
+        f"{number(mass.length_mm, 0)} mm long, up to {number(mass.max_thickness_mm)} mm thick, "
+        f"{number(mass.volume_mm3, 0)} mm³"
+    )
+    name = "The mass" if count == 1 else f"Mass {index}"
+    return f"{name} ({size}) involves {where}{discs}: {mass.type}."
+
+
+def _ossification_details(ossification: Ossification) -> list[str]:
+    said = []
+    if ossification.op_index is not None:
+        said.append(f"OP-index {ossification.op_index}, grade {ossification.op_grade}.")
+    if ossification.side:
+        lies = "Central" if ossification.side == "central" else f"To the patient's {ossification.side}"
+        said.append(f"{lies} in the canal.")
+    if ossification.compression_angle_deg is not None:
+        shape = f", {ossification.shape} shaped" if ossification.shape else ""
+        angle = with_error(
+            ossification.compression_angle_deg,
+            ossification.uncertainty.get("compression_angle_deg"),
+            decimals=0,
+        )
+        said.append(f"Compression angle {angle}°{shape}.")
+    sign = ossification.double_layer_sign
+    if sign.candidate:
+        at = f" at {join(sign.planes)}" if sign.planes else ""
+        said.append(
+            f"Double-layer sign: candidate{at}. It suggests ossified dura, unsurely: "
+            "sharp kernels and marrow imitate it."
+        )
+    return said

@@ -1,0 +1,145 @@
+import base64
+import re
+from dataclasses import replace
+
+import pytest
+
+from canalis.measurement.measurements import Alignment, Measurements, Narrowest, Ossification
+from canalis.report.page import make_page
+from canalis.segment.segmentation import LevelNaming
+from canalis.volume import ScanWarning
+
+
+@pytest.fixture(scope="module")
+def page(neck):
+    return page_of(neck)
+
+
+def page_of(neck, measurements=None):
+    return make_page(
+        measurements=measurements or neck.measurements,
+        mask=neck.segmentation.mask,
+        volume=neck.volume,
+        software=neck.software,
+    )
+
+
+def words_of(page):
+    """Return what a reader sees: no styles, pictures or tags, every run of space one space."""
+    text = re.sub(r"<style>.*?</style>|<svg.*?</svg>", " ", page, flags=re.S)
+    return " ".join(re.sub(r"<[^>]+>", " ", text).replace("\u00a0", " ").split())
+
+
+def test_the_page_goes_in_the_order_a_surgeon_reads(page):
+    marks = [
+        "Measured.", "Supine CT. Research use. Not a medical device.", "Counted down from the dens", "<h1>",
+        'class="sagittal"', 'class="drawn"', 'class="bare"', 'class="profile"', 'class="strip"',
+        "Every plane", "Why this type", "What lies apart", "Warnings", "Methods and limits",
+    ]  # fmt: skip
+    places = [page.index(mark) for mark in marks]
+    assert places == sorted(places)
+
+
+def test_the_page_asks_for_nothing_outside_itself(page):
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=\"(?!data:image/png;base64,)", page)
+    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org/2000/svg)", page)
+    assert len(page) < 2_000_000
+
+
+def test_a_picture_holds_its_pixels_and_nothing_else(page):
+    pictures = re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", page)
+    assert len(pictures) == 3 + 7  # midsagittal, two axial, a thumbnail a level
+    for picture in pictures:
+        data, kinds, at = base64.b64decode(picture), [], 8
+        while at < len(data):
+            kinds.append(data[at + 4 : at + 8])
+            at += 12 + int.from_bytes(data[at : at + 4], "big")
+        assert kinds == [b"IHDR", b"IDAT", b"IEND"]
+
+
+def test_the_headline_says_extent_narrowest_ratio_and_k_line(page):
+    assert (
+        "Continuous OPLL (near segmental) from C3 to C5, up to 5.4 ± 0.5 mm thick; narrowest free AP "
+        "7.8 ± 0.5 mm at C4; greatest occupying ratio 41 % (95 % interval 37–45) at C4; K-line negative "
+        "(−1.4 ± 0.9 mm)."
+    ) in words_of(page)
+
+
+def test_levels_that_are_not_sure_are_red_and_say_so(neck, page):
+    assert 'class="levels unsure"' not in page
+    unsure = replace(
+        neck.measurements, levels=LevelNaming(False, "dens", "Counted down from the dens; no rib seen.")
+    )
+    text = page_of(neck, unsure)
+    assert '<p class="levels unsure">Levels not sure: counted down from the dens; no rib seen.</p>' in text
+
+
+def test_nothing_found_is_no_opll_seen_and_never_normal(neck):
+    healthy = replace(
+        neck.measurements, ossification=Ossification(False), alignment=Alignment(c2_c7_cobb_deg=8.0)
+    )
+    said = words_of(page_of(neck, healthy))
+    assert "No OPLL ≥2 mm seen; narrowest free AP 7.8 ± 0.5 mm at C4." in said
+    assert "Why this type" not in said
+    assert not re.search(r"\bnormal\b", said, flags=re.I)
+
+
+def test_possible_fused_ossification_is_never_none(neck):
+    fused = replace(
+        neck.measurements,
+        ossification=Ossification(False),
+        warnings=(ScanWarning("possible-fused-opll", "The wall steps back by 2.1 mm.", "C4"),),
+    )
+    assert "Possible fused OPLL at C4, no other OPLL ≥2 mm seen;" in words_of(page_of(neck, fused))
+
+
+def test_a_warning_stands_by_the_number_it_changes_and_in_the_list(neck):
+    warned = replace(
+        neck.measurements,
+        warnings=(ScanWarning("gap", "The gap is 3.4 mm here; planes are left out.", "C6"),),
+    )
+    text = page_of(neck, warned)
+    row = text.index("C6: The gap is 3.4 mm here")
+    assert text.index('<th class="level">C6 <small>body') < row < text.index('<th class="level">C6/7')
+    assert "<b>C6</b> The gap is 3.4 mm here" in text
+
+
+def test_every_gap_in_the_table_has_its_reason_below(page):
+    said = words_of(page)
+    for reason in ("only measured on bodies", "cut off by the scan", "not refined"):
+        assert said.count(reason) == 1
+    assert "nan" not in said.lower()
+    assert "None" not in said.replace("None.", "")
+
+
+def test_no_advice_and_no_verdict_is_given(page):
+    assert not re.search(
+        r"recommend|should (be|undergo)|surgery is|operate|indicat|severe|safe\b|danger|critical",
+        words_of(page),
+        flags=re.I,
+    )
+
+
+def test_a_scan_without_levels_or_centreline_still_has_a_page(neck):
+    bare = Measurements(
+        "partial",
+        LevelNaming(False, None, "Neither dens nor rib was seen."),
+        planes=tuple(replace(plane, level=None) for plane in neck.measurements.planes[:4]),
+        narrowest=Narrowest(11.2, None, None, "body"),
+    )
+    text = page_of(neck, bare)
+    said = words_of(text)
+    assert "Measured in part." in said
+    assert "Levels not named: neither dens nor rib was seen." in said
+    assert "narrowest free AP 11.2 mm;" in said or "narrowest free AP 11.2 mm." in said
+    assert 'class="sagittal"' not in text
+
+
+def test_markup_in_a_message_is_shown_not_obeyed(neck):
+    warned = replace(neck.measurements, warnings=(ScanWarning("odd", "<b onclick=x>odd</b> & more"),))
+    assert "&lt;b onclick=x&gt;odd&lt;/b&gt; &amp; more" in page_of(neck, warned)
+
+
+def test_making_the_page_twice_gives_the_same_bytes(neck, page):
+    assert page_of(neck) == page
