@@ -1,0 +1,157 @@
+"""What is looked at between steps: has a contour settled, crossed itself, left, or given out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.refine.curves import (
+    equal_arc_places,
+    is_star_shaped,
+    outward_normals,
+    signed_area,
+    spacing_ratio,
+    uncrossed_places,
+)
+from canalis.refine.forces import Pull
+from canalis.refine.internal import internal_energy
+from canalis.refine.rows import Rows
+from canalis.refine.settings import SnakeSettings
+
+SMALLEST_STEP_SHARE = 1 / 16  # of the first time step, however often the energy rises
+COLLAPSED_SHARE = 0.1  # of the start's area
+MOST_UNDONE = 5  # self-crossings undone on one contour before it is given up
+RISE = 1e-3  # the energy counts as risen when it is this much higher, as a share
+AT_LIMIT = 0.98  # of the limit
+HELD_MM = 0.5  # limits up to this hold a point on purpose, and do not count as reached
+
+
+@dataclass(slots=True, eq=False)
+class Check:
+    """What one check found, row by row.
+
+    Attributes
+    ----------
+    speed_mm : ndarray of shape (A,)
+        Greatest motion along the normal since the last check, mm per unit of time.
+    energy : ndarray of shape (A,)
+        Internal plus external.
+    reasons : list of str
+        Why a contour cannot go on; empty where it can.
+    """
+
+    speed_mm: NDArray[np.float64]
+    energy: NDArray[np.float64]
+    reasons: list[str]
+
+
+def checked_rows(
+    rows: Rows, pull: Pull, *, before: NDArray[np.complex64], steps: int, settings: SnakeSettings
+) -> Check:
+    """Return what has become of the rows after some steps; crossings, spacing and time step are mended.
+
+    Parameters
+    ----------
+    rows : Rows
+        Changed in place where something was mended.
+    pull : Pull
+        Its terms give the external energy.
+    before : ndarray of shape (A, N)
+        The contours at the last check.
+    steps : int
+        Since then.
+    settings : SnakeSettings
+        Limits.
+    """
+    curves = rows.curves
+    normals = outward_normals(curves)
+    motion = np.abs(((curves - before) * np.conj(normals)).real).max(axis=-1)
+    speed = motion / (steps * rows.step)
+    reasons = _lost(rows, curves, pull)
+    _undo_crossings(rows, curves, reasons)
+    _spread_points(rows, curves, settings)
+    energy = pull.external_energy(curves) + internal_energy(pull.energy, rows.moved, rows.spacing_mm)
+    _control_step(rows, energy, settings)
+    return Check(speed_mm=np.asarray(speed, np.float64), energy=energy, reasons=reasons)
+
+
+def _lost(rows: Rows, curves: NDArray[np.complex64], pull: Pull) -> list[str]:
+    """Why contours cannot go on: not finite, out of the image, or collapsed."""
+    area, first = signed_area(curves), signed_area(rows.start)
+    left = pull.beyond_image_mm(curves)
+    reasons = []
+    for row in range(len(curves)):
+        if not np.isfinite(area[row]):
+            reasons.append("its points are no longer finite numbers")
+        elif area[row] * np.sign(first[row]) < COLLAPSED_SHARE * abs(first[row]):
+            reasons.append(f"collapsed to {abs(area[row]):.1f} mm² from {abs(first[row]):.1f} mm²")
+        elif left[row] > 0:
+            reasons.append(f"left the image by {left[row]:.2f} mm")
+        else:
+            reasons.append("")
+    return reasons
+
+
+def _undo_crossings(rows: Rows, curves: NDArray[np.complex64], reasons: list[str]) -> None:
+    """Cut the smaller loop off contours that cross themselves; give up on those that do it repeatedly."""
+    for row in np.flatnonzero(~is_star_shaped(curves)):
+        places = None if reasons[row] else uncrossed_places(curves[row])
+        if places is None:
+            continue
+        if rows.undone[row] >= MOST_UNDONE:
+            reasons[row] = f"crossed itself again after {MOST_UNDONE} crossings were undone"
+            continue
+        rows.reread(int(row), places)
+        rows.undone[row] += 1
+
+
+def _spread_points(rows: Rows, curves: NDArray[np.complex64], settings: SnakeSettings) -> None:
+    """Space points equally where they have crowded."""
+    for row in np.flatnonzero(spacing_ratio(curves) > settings.spacing_ratio):
+        rows.reread(int(row), equal_arc_places(rows.curves[row : row + 1], curves.shape[1])[0])
+
+
+def _control_step(rows: Rows, energy: NDArray[np.float64], settings: SnakeSettings) -> None:
+    """Halve the time step of contours whose energy rose."""
+    rose = energy > rows.energy + RISE * np.abs(rows.energy)
+    least = settings.step * SMALLEST_STEP_SHARE
+    rows.step[rose] = np.maximum(rows.step[rose] / 2, least)
+    rows.energy = energy
+
+
+def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[list[str], NDArray[np.float64]]:
+    """Return why settled contours are not to be trusted, "" where they are, and their support.
+
+    Parameters
+    ----------
+    rows : Rows
+        Settled contours.
+    pull : Pull
+        On them.
+    settings : SnakeSettings
+        least_support and most_at_limit.
+
+    Returns
+    -------
+    reasons : list of str
+        One a row.
+    support : ndarray of shape (A,)
+        Share on a bone edge; 1 without bone_edge.
+    """
+    curves = rows.curves
+    support = pull.support(curves)
+    shares = np.ones(len(curves)) if support is None else support
+    at_limit = np.zeros(len(curves))
+    if rows.limits_mm is not None:
+        free = rows.limits_mm > HELD_MM
+        reached = free & (np.abs(curves - rows.start) >= AT_LIMIT * rows.limits_mm)
+        at_limit = reached.sum(axis=-1) / np.maximum(free.sum(axis=-1), 1)
+    reasons = []
+    for share, stuck in zip(shares, at_limit, strict=True):
+        if share < settings.least_support:
+            reasons.append(f"bone edge under only {100 * share:.0f} % of the outline")
+        elif stuck > settings.most_at_limit:
+            reasons.append(f"{100 * stuck:.0f} % of its points stand at the limit from their start")
+        else:
+            reasons.append("")
+    return reasons, shares

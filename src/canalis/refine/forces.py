@@ -1,0 +1,264 @@
+"""Everything that pulls on the contours of one call, set up once and read in each step."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.refine.curves import outward_normals, perimeter, signed_area
+from canalis.refine.energies import Energy, edge_map, gaussian_edge_force, gradient_vector_flow_force
+from canalis.refine.normals import (
+    LEAST_NEARNESS_MM,
+    Place,
+    bone_edge,
+    lumen_level,
+    prior_speed,
+    region_means,
+    region_speed,
+)
+from canalis.refine.tables import Tables, Windows, resample, tabulated
+
+REGION_RANGE_HU = (-50.0, 450.0)  # fat and cortex count as soft tissue and bone, no more
+REGION_SPREAD_HU = REGION_RANGE_HU[1] - REGION_RANGE_HU[0]
+SUPPORT_MM = 0.75  # a point this close to a bone edge is supported by it
+SUPPORT_SURENESS = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fields:
+    """The tables that an energy needs; None for terms that weigh nothing.
+
+    Attributes
+    ----------
+    pull : Tables or None
+        Sum of gaussian_edge and gradient_vector_flow, times their weights: complex64.
+    edges : Tables or None
+        The edge map, for the energy history.
+    hu : Tables or None
+        Hounsfield units, for bone_edge.
+    tissue, sums : Tables or None
+        Hounsfield units cut to REGION_RANGE_HU, and their running sums down the rows.
+    totals : ndarray of shape (K, 2) or None
+        See :func:`canalis.refine.normals.region_speed`.
+    probability : Tables or None
+        The network's, 0 to 1.
+    lumen_hu : ndarray of shape (K,) or None
+        Level of the lumen on each plane.
+    """
+
+    pull: Tables | None = None
+    edges: Tables | None = None
+    hu: Tables | None = None
+    tissue: Tables | None = None
+    sums: Tables | None = None
+    totals: NDArray[np.float64] | None = None
+    probability: Tables | None = None
+    lumen_hu: NDArray[np.float32] | None = None
+    extent_mm: complex = 0j
+    """Last row and column of the images, row + i·column mm."""
+
+
+def prepared_fields(
+    images: NDArray[np.float32],
+    spacing_mm: tuple[float, float],
+    curves: NDArray[np.complex64],
+    *,
+    energy: Energy,
+    windows: Windows,
+    probability: NDArray[np.float32] | None,
+) -> Fields:
+    """Return the tables that the terms of an energy read.
+
+    Parameters
+    ----------
+    images : ndarray of shape (K, H, W)
+        HU.
+    spacing_mm : tuple of float
+        Row and column spacing of images and probability.
+    curves : ndarray of shape (K, N)
+        Start contours, complex64 mm.
+    energy : Energy
+        Which terms are wanted.
+    windows : Windows
+        Round the start contours.
+    probability : ndarray of shape (K, H, W) or None
+        0 to 1; needed by ``energy.prior``.
+    """
+    rows, columns = images.shape[1:]
+    made = Fields(extent_mm=complex((rows - 1) * spacing_mm[0], (columns - 1) * spacing_mm[1]))
+    hu = resample(images, spacing_mm, windows) if energy.reads_image else np.empty(0, np.float32)
+    if energy.gaussian_edge or energy.gradient_vector_flow:
+        made = _with_edges(made, hu, energy, windows)
+    if energy.bone_edge:
+        table = tabulated(hu, windows)
+        begin, corner = table.rows_of(np.arange(len(curves)))
+        made = replace(made, hu=table, lumen_hu=lumen_level(table, curves, Place(begin, corner)))
+    if energy.region:
+        made = _with_region(made, hu, windows)
+    if energy.prior and probability is not None:
+        made = replace(made, probability=tabulated(resample(probability, spacing_mm, windows), windows))
+    return made
+
+
+def _with_edges(made: Fields, hu: NDArray[np.float32], energy: Energy, windows: Windows) -> Fields:
+    pitch, sigma = windows.pitch_mm, energy.sigma_mm
+    edges = edge_map(hu, pitch_mm=pitch, sigma_mm=sigma, edge_hu_per_mm=energy.edge_hu_per_mm)
+    pull = np.zeros(hu.shape, np.complex64)
+    if energy.gaussian_edge:
+        pull += np.float32(energy.gaussian_edge) * gaussian_edge_force(edges, pitch_mm=pitch, sigma_mm=sigma)
+    if energy.gradient_vector_flow:
+        flow = gradient_vector_flow_force(edges, pitch_mm=pitch, smoothness=energy.smoothness)
+        pull += np.float32(energy.gradient_vector_flow) * flow
+    return replace(made, pull=tabulated(pull, windows), edges=tabulated(edges, windows))
+
+
+def _with_region(made: Fields, hu: NDArray[np.float32], windows: Windows) -> Fields:
+    tissue = np.clip(hu, *REGION_RANGE_HU)
+    sums = np.cumsum(tissue, axis=1, dtype=np.float64)
+    sums = (sums - 0.5 * tissue - 0.5 * tissue[:, :1]) * windows.pitch_mm  # trapezoids from the first row
+    across = (sums[:, -1, 1:] + sums[:, -1, :-1]).sum(axis=-1) / 2 * windows.pitch_mm
+    area = ((windows.side - 1) * windows.pitch_mm) ** 2
+    totals = np.stack([across, np.full(len(hu), area)], axis=-1)
+    return replace(
+        made,
+        tissue=tabulated(tissue, windows),
+        sums=tabulated(sums.astype(np.float32), windows),
+        totals=totals,
+    )
+
+
+@dataclass(slots=True, eq=False)
+class Pull:
+    """The external force on the contours still on their way.
+
+    Attributes
+    ----------
+    fields : Fields
+        Of all planes.
+    energy : Energy
+        Weights.
+    planes : ndarray of shape (A,)
+        Which planes the contours at hand belong to.
+    point_weights : ndarray of shape (A, N) or None
+        Share of the external force that each point feels.
+    """
+
+    fields: Fields
+    energy: Energy
+    planes: NDArray[np.intp]
+    point_weights: NDArray[np.float32] | None
+    nearness_mm: float = LEAST_NEARNESS_MM
+    linear: bool = False
+    place: Place | None = None
+
+    def __post_init__(self) -> None:
+        made = self.fields
+        for table in (made.pull, made.hu, made.tissue, made.probability):
+            if table is not None:
+                self.place = Place(*table.rows_of(self.planes))
+
+    def force(self, curves: NDArray[np.complex64]) -> NDArray[np.complex64] | None:
+        """Return the force at each point (A, N), mm per unit of time; None where nothing pulls."""
+        made, place = self.fields, self.place
+        total: NDArray[np.complex64] | None = None
+        if made.pull is not None and place is not None:
+            total = made.pull.read(curves, place.begin, place.corner, linear=self.linear)
+        if self._along_normals:
+            normals = outward_normals(curves)
+            outwards = normals * self.speed(curves, normals)
+            total = outwards if total is None else total + outwards
+        if total is not None and self.point_weights is not None:
+            total *= self.point_weights
+        return total
+
+    @property
+    def _along_normals(self) -> bool:
+        energy, made = self.energy, self.fields
+        return bool(energy.bone_edge or energy.region or energy.balloon or made.probability is not None)
+
+    def speed(self, curves: NDArray[np.complex64], normals: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """Return the sum of all forces along the outward normal, (A, N)."""
+        energy, made, place = self.energy, self.fields, self.place
+        total = np.full(curves.shape, energy.balloon, np.float32)
+        if place is None:
+            return total
+        if made.hu is not None:
+            distance, sureness = self.edges_at(curves, normals)
+            total += np.float32(energy.bone_edge) * sureness * distance
+        if made.tissue is not None and made.sums is not None and made.totals is not None:
+            totals = made.totals[self.planes]
+            total += np.float32(energy.region) * region_speed(
+                made.tissue, made.sums, curves, place, totals=totals, linear=self.linear
+            )
+        if made.probability is not None:
+            total += np.float32(energy.prior) * prior_speed(
+                made.probability, curves, place, linear=self.linear
+            )
+        return total
+
+    def edges_at(
+        self, curves: NDArray[np.complex64], normals: NDArray[np.complex64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return bone_edge's distance, mm, and sureness at each point, both (A, N)."""
+        made, place = self.fields, self.place
+        assert made.hu is not None
+        assert made.lumen_hu is not None
+        assert place is not None
+        return bone_edge(
+            made.hu,
+            curves,
+            normals,
+            place,
+            lumen_hu=made.lumen_hu[self.planes],
+            energy=self.energy,
+            nearness_mm=self.nearness_mm,
+            linear=self.linear,
+        )
+
+    def external_energy(self, curves: NDArray[np.complex64]) -> NDArray[np.float64]:
+        """Return Eq. 4's external part of each contour (A,), mean over its points.
+
+        The gradient vector flow has no potential: its edge map stands for it. Balloon counts by area
+        over length, bone_edge as half its squared distance, prior as (2p − 1)² along the contour, and
+        region as Chan and Vese's energy less its constant part, −∑ area · mean².
+        """
+        energy, made, place = self.energy, self.fields, self.place
+        total = np.zeros(len(curves))
+        if energy.balloon:
+            total -= energy.balloon * np.abs(signed_area(curves)) / perimeter(curves)
+        if place is None:
+            return total
+        if made.edges is not None:
+            edges = made.edges.read(curves, place.begin, place.corner, linear=True).mean(axis=-1)
+            total -= (energy.gaussian_edge + energy.gradient_vector_flow) * edges
+        if made.hu is not None:
+            distance, sureness = self.edges_at(curves, outward_normals(curves))
+            total += 0.5 * energy.bone_edge * (sureness * distance**2).mean(axis=-1)
+        if made.sums is not None and made.totals is not None:
+            totals = made.totals[self.planes]
+            inside, outside = region_means(made.sums, curves, place, totals=totals)
+            share = np.abs(signed_area(curves)) / totals[:, 1]
+            total -= energy.region * (share * inside**2 + (1 - share) * outside**2) / REGION_SPREAD_HU**2
+        if made.probability is not None:
+            value = prior_speed(made.probability, curves, place, linear=True)
+            total += energy.prior * (value**2).mean(axis=-1)
+        return total
+
+    def beyond_image_mm(self, curves: NDArray[np.complex64]) -> NDArray[np.float64]:
+        """Return how far each contour (A,) reaches beyond its image; 0 or less when inside."""
+        last = self.fields.extent_mm
+        down, right = curves.real, curves.imag
+        beyond = [-down.min(axis=-1), down.max(axis=-1) - last.real, -right.min(axis=-1)]
+        return np.asarray(np.max([*beyond, right.max(axis=-1) - last.imag], axis=0), dtype=np.float64)
+
+    def support(self, curves: NDArray[np.complex64]) -> NDArray[np.float64] | None:
+        """Return the share of each contour (A,) that lies on a bone edge; None without bone_edge.
+
+        Points whose weight is 0 are not counted.
+        """
+        if self.fields.hu is None:
+            return None
+        distance, sureness = self.edges_at(curves, outward_normals(curves))
+        on_edge = (np.abs(distance) <= SUPPORT_MM) & (sureness >= SUPPORT_SURENESS)
+        counted = np.ones(curves.shape, bool) if self.point_weights is None else self.point_weights > 0
+        return np.asarray((on_edge & counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1))

@@ -1,0 +1,233 @@
+"""Forces along the outward normal: bone edge, region, the network's probability, balloon.
+
+Each is a small function of curves and tables; each returns a signed speed, + outwards.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.refine.curves import signed_area
+from canalis.refine.energies import Energy
+from canalis.refine.tables import Tables
+
+SAMPLE_MM = 0.3  # between samples along a normal
+FLANK = 3  # samples averaged on each side of a candidate edge: 0.9 mm
+PEAK_MM = 2.1  # a cortex's maximum lies within this of its inner edge
+BRIGHT_INSIDE = 0.3  # what an edge counts that has bone between it and the lumen
+LEAST_NEARNESS_MM = 0.6  # SD of the last, narrowest search: about half a millimetre of blur
+CHUNK = 48  # contours whose profiles stay in the cache together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where the planes of the contours at hand begin in the tables."""
+
+    begin: NDArray[np.int64]
+    corner: NDArray[np.complex64]
+
+    def __getitem__(self, some: Any) -> "Place":
+        """Return the same for some of the contours."""
+        return Place(self.begin[some], self.corner[some])
+
+
+def lumen_level(hu: Tables, curves: NDArray[np.complex64], place: Place) -> NDArray[np.float32]:
+    """Return the median HU of the inner part of each contour (K, N), as (K,), within −50 to 150.
+
+    Half maximum is counted from here. The inner 60 % is read, so that an outline that is a few
+    millimetres too wide does not take in bone.
+    """
+    middle = curves.mean(axis=-1, keepdims=True)
+    rings = [
+        hu.read(middle + np.float32(share) * (curves - middle), place.begin, place.corner, linear=False)
+        for share in (0.15, 0.3, 0.45, 0.6)
+    ]
+    return np.asarray(np.clip(np.median(np.concatenate(rings, axis=-1), axis=-1), -50, 150), np.float32)
+
+
+def bone_edge(
+    hu: Tables,
+    curves: NDArray[np.complex64],
+    normals: NDArray[np.complex64],
+    place: Place,
+    *,
+    lumen_hu: NDArray[np.float32],
+    energy: Energy,
+    nearness_mm: float,
+    linear: bool,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return how far along the normal the inner cortex lies, and how surely it is there.
+
+    Profiles run along the normal and are averaged with those of neighbouring points. Of all rises
+    from dark to bright, going outwards, the one wins that is high, near, and has no bone between it
+    and the lumen; its place is where the profile crosses half way from the lumen to the cortex's
+    own maximum.
+
+    Parameters
+    ----------
+    hu : Tables
+        Hounsfield units.
+    curves, normals : ndarray of shape (A, N)
+        Complex64 mm, and outward unit normals.
+    place : Place
+        Of these contours' planes.
+    lumen_hu : ndarray of shape (A,)
+        From :func:`lumen_level`.
+    energy : Energy
+        Its reach and rises.
+    nearness_mm : float
+        SD of the Gaussian by which nearer edges are preferred.
+    linear : bool
+        Bilinear readings.
+
+    Returns
+    -------
+    distance : ndarray of shape (A, N)
+        mm, + outwards; 0 where no edge was found.
+    sureness : ndarray of shape (A, N)
+        0 to 1.
+    """
+    reach = min(energy.reach_mm, 2.5 * nearness_mm)
+    half = int(np.ceil(reach / SAMPLE_MM)) + FLANK
+    offsets = (np.arange(-half, half + 1) * SAMPLE_MM).astype(np.float32)
+    distance = np.empty(curves.shape, np.float32)
+    sureness = np.empty(curves.shape, np.float32)
+    for first in range(0, len(curves), CHUNK):
+        some = slice(first, first + CHUNK)
+        profiles = _profiles(hu, curves[some], normals[some], place[some], offsets, linear=linear)
+        distance[some], sureness[some] = _edge_in(profiles, offsets, lumen_hu[some], energy, nearness_mm)
+    return distance, sureness
+
+
+def _profiles(
+    hu: Tables,
+    curves: NDArray[np.complex64],
+    normals: NDArray[np.complex64],
+    place: Place,
+    offsets: NDArray[np.float32],
+    *,
+    linear: bool,
+) -> NDArray[np.float32]:
+    """HU along the normals, (samples, A, N), averaged 1-2-1 with the neighbouring points' profiles."""
+    points = curves + offsets[:, None, None] * normals
+    read = hu.read(points, place.begin, place.corner, linear=linear)
+    smooth = read * np.float32(0.5)
+    smooth[..., 1:] += np.float32(0.25) * read[..., :-1]
+    smooth[..., :-1] += np.float32(0.25) * read[..., 1:]
+    smooth[..., 0] += np.float32(0.25) * read[..., -1]
+    smooth[..., -1] += np.float32(0.25) * read[..., 0]
+    return np.asarray(smooth)
+
+
+def _edge_in(
+    profiles: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    lumen_hu: NDArray[np.float32],
+    energy: Energy,
+    nearness_mm: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Distance and sureness of the best edge in profiles of shape (samples, A, N)."""
+    above = profiles - lumen_hu[:, None]
+    best = _best_rise(above, offsets, energy, nearness_mm)
+    run = int(np.ceil(PEAK_MM / SAMPLE_MM)) + FLANK
+    at = np.clip(best + np.arange(-FLANK, run)[:, None, None], 0, len(offsets) - 1)
+    near = np.take_along_axis(above, at, axis=0)
+    peak = near[FLANK:].max(axis=0)
+    sureness = (peak - energy.least_rise_hu) / (energy.sure_rise_hu - energy.least_rise_hu)
+    crossed = (near[1:] >= peak / 2) & (near[:-1] < peak / 2)
+    first = crossed.argmax(axis=0)[None]
+    low = np.take_along_axis(near, first, axis=0)[0]
+    high = np.take_along_axis(near, first + 1, axis=0)[0]
+    share = (peak / 2 - low) / np.maximum(high - low, 1.0)
+    distance = offsets[np.take_along_axis(at, first, axis=0)[0]] + share * np.float32(SAMPLE_MM)
+    seen = crossed.any(axis=0) & (sureness > 0)
+    return np.where(seen, distance, 0), np.where(seen, np.clip(sureness, 0, 1), 0)
+
+
+def _best_rise(
+    above: NDArray[np.float32], offsets: NDArray[np.float32], energy: Energy, nearness_mm: float
+) -> NDArray[np.intp]:
+    """Sample number, (1, A, N), of the rise that counts most in (samples, A, N)."""
+    flank = above[:-2] + above[1:-1]
+    flank += above[2:]  # FLANK times the mean of samples i, i+1, i+2
+    score = flank[FLANK:] - flank[:-FLANK]
+    np.clip(score, 0, FLANK * energy.sure_rise_hu, out=score)
+    behind = np.maximum.accumulate(flank[:-FLANK], axis=0) > FLANK * energy.least_rise_hu
+    np.multiply(score, np.float32(BRIGHT_INSIDE), out=score, where=behind)
+    inner = np.arange(len(score)) + FLANK - 1  # the last sample inside each rise
+    nearness = np.exp(-((offsets[inner] + SAMPLE_MM / 2) ** 2) / (2 * nearness_mm**2))
+    score *= nearness.astype(np.float32)[:, None, None]
+    return np.asarray(score.argmax(axis=0)[None] + FLANK - 1)
+
+
+def region_speed(
+    hu: Tables,
+    sums: Tables,
+    curves: NDArray[np.complex64],
+    place: Place,
+    *,
+    totals: NDArray[np.float64],
+    linear: bool,
+) -> NDArray[np.float32]:
+    """Return Chan and Vese's speed, ((I − c_out)² − (I − c_in)²)/(c_in − c_out)², within ±1.
+
+    The means inside and outside come from integrals along the contour (Green's theorem) over
+    column sums, so they cost N readings and no mask.
+
+    Parameters
+    ----------
+    hu : Tables
+        Hounsfield units, cut to the range where soft tissue and bone differ.
+    sums : Tables
+        Running sums of ``hu`` down the rows, HU·mm.
+    curves : ndarray of shape (A, N)
+        Complex64 mm.
+    place : Place
+        Of these contours' planes.
+    totals : ndarray of shape (A, 2)
+        Integral over the whole window, HU·mm², and its area, mm².
+    linear : bool
+        Bilinear readings.
+
+    Returns
+    -------
+    ndarray of shape (A, N)
+
+    References
+    ----------
+    .. [1] Chan, Vese 2001, doi:10.1109/83.902291
+    """
+    inside, outside = region_means(sums, curves, place, totals=totals)
+    value = hu.read(curves, place.begin, place.corner, linear=linear)
+    apart = inside - outside
+    apart = np.where(np.abs(apart) < 1.0, 1.0, apart)
+    middle = (inside + outside) / 2
+    speed = 2 * (value - middle[:, None]) / apart[:, None]
+    return np.clip(speed, -1, 1).astype(np.float32)
+
+
+def region_means(
+    sums: Tables, curves: NDArray[np.complex64], place: Place, *, totals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean HU inside and outside each contour (A, N), see :func:`region_speed`."""
+    height = sums.read(curves, place.begin, place.corner, linear=True).astype(np.float64)
+    width = (np.roll(curves.imag, -1, axis=-1) - np.roll(curves.imag, 1, axis=-1)).astype(np.float64) / 2
+    area = signed_area(curves)
+    integral = (height * width).sum(axis=-1) * np.sign(area)
+    size = np.maximum(np.abs(area), 1e-6)
+    beyond = np.maximum(totals[:, 1] - size, 1e-6)
+    return integral / size, (totals[:, 0] - integral) / beyond
+
+
+def prior_speed(
+    probability: Tables, curves: NDArray[np.complex64], place: Place, *, linear: bool
+) -> NDArray[np.float32]:
+    """Return 2p − 1: outwards where the network's probability p is above one half, else inwards.
+
+    The two-region energy ∫(1 − 2p) of Chan, Esedoglu and Nikolova (SIAM J Appl Math
+    2006;66:1632-1648), with the network's probability in the place of the intensities.
+    """
+    value = probability.read(curves, place.begin, place.corner, linear=linear)
+    return np.asarray(2 * value - 1, dtype=np.float32)
