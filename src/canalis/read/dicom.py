@@ -132,7 +132,7 @@ def _without_doubled(slices: _Slices) -> tuple[_Slices, list[ScanWarning]]:
                 "Two reconstructions are mixed. Read one series with --series, or separate the files."
             )
         gone.append(lower if one is None else upper)
-        said.append(ScanWarning("doubled-slices", f"{pair[0].upper()}{pair[1:]} are doubled; one was kept."))
+        said.append(ScanWarning("doubled-slices", f"{pair[0].upper()}{pair[1:]}, are doubled; one was kept."))
     return slices.without(gone), said
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from canalis.errors import GeometryError
 from canalis.volume import RIGHT_ANGLE_TOLERANCE, ScanWarning
 
-POSITION_TOLERANCE_MM = 0.06  # positions written with one decimal are off by up to 0.05 mm
+POSITION_TOLERANCE_MM = 0.11  # positions written with one decimal: 0.05 mm each, and as much at the ends
 POSITION_TOLERANCE = 0.02  # the same for thick slices, as a share of the gap
 DOUBLED_MM = 0.02  # slices closer than this stand at one place
 MULTIPLE_TOLERANCE = 0.1  # a gap this close to a multiple of the usual one has lost slices

@@ -9,7 +9,12 @@ from typing import Any, BinaryIO
 import pydicom
 import pydicom.config
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from canalis.errors import ReadError
 from canalis.read.sources import ZIP_HEAD, ImageFile
@@ -20,6 +25,7 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 LOCALIZER_WORDS = ("LOCALIZER", "LOCALISER", "SCOUT", "SURVIEW", "TOPOGRAM", "SCANOGRAM")
 DOSE_WORDS = ("DOSE", "PATIENT_INFO", "RESULTS", "PROTOCOL")
 PIXEL_DATA = bytes.fromhex("e07f1000")  # the tag (7FE0,0010), little endian
+FILE_WITHOUT_IMAGE = "file{s} without an image"  # DICOMDIR, structured reports: not worth a warning
 UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 
 TAGS = [
@@ -99,9 +105,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A DICOM file that holds no CT slice: what it is instead, in words for the user."""
+    """A DICOM file that holds no CT slice."""
 
     what: str
+    """What it is instead, in words for the user, with ``{s}`` where its plural has an s."""
 
 
 @contextlib.contextmanager
@@ -131,8 +138,7 @@ def read_frames(file: ImageFile) -> list[Frame] | LeftOut:
         If the header cannot be read.
     """
     try:
-        dataset, start = _header(file)
-        return _frames(file, dataset, start)
+        return _frames(file, *_header(file))
     except ReadError:
         raise
     except Exception as error:  # pydicom raises many kinds on damaged headers
@@ -140,7 +146,7 @@ def read_frames(file: ImageFile) -> list[Frame] | LeftOut:
 
 
 def _header(file: ImageFile) -> tuple[Dataset, int | None]:
-    """Return the header and where the pixel data's element starts; of a zip, unpack little first."""
+    """Return the header and where uncompressed pixels start; of a zip, unpack little first."""
     if file.archive is not None and file.size() > ZIP_HEAD:
         with contextlib.suppress(Exception), file.open_head() as opened:
             dataset, at = _parse(opened)
@@ -148,6 +154,8 @@ def _header(file: ImageFile) -> tuple[Dataset, int | None]:
                 return dataset, _pixel_start(dataset, at)
     with file.open() as opened:
         dataset, at = _parse(opened)
+    if at is None and _sop_class(dataset) in (CT_IMAGE, *ENHANCED_CT) and not _reordered(dataset):
+        raise ReadError(f"The DICOM header of {file.place} is cut off before its pixels.")
     return dataset, _pixel_start(dataset, at)
 
 
@@ -166,6 +174,16 @@ def _pixel_start(dataset: Dataset, at: int | None) -> int | None:
     return at + (8 if syntax == ImplicitVRLittleEndian else 12)
 
 
+def _reordered(dataset: Dataset) -> bool:
+    """Return True where the file's own bytes do not show the tag of the pixels."""
+    return _transfer_syntax(dataset) in (DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
+
+
+def _sop_class(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", None) or Dataset()
+    return str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
+
+
 def _transfer_syntax(dataset: Dataset) -> str:
     meta = getattr(dataset, "file_meta", None)
     return str(meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)) if meta else ImplicitVRLittleEndian
@@ -177,34 +195,34 @@ def _frames(file: ImageFile, dataset: Dataset, start: int | None) -> list[Frame]
         return LeftOut(reason)
     pixels = _pixel_format(dataset, start)
     identity = _identity(dataset)
-    if str(dataset.SOPClassUID) not in ENHANCED_CT:
+    if _sop_class(dataset) not in ENHANCED_CT:
         frame = _frame(file, 0, identity, pixels, [dataset])
-        return [frame] if frame else LeftOut("image without a place in the patient")
+        return [frame] if frame else LeftOut("image{s} without a place in the patient")
     shared = next(iter(dataset.get("SharedFunctionalGroupsSequence") or [Dataset()]))
     groups = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
     found = [
         _frame(file, index, identity, pixels, [group, shared, dataset]) for index, group in enumerate(groups)
     ]
     frames = [frame for frame in found if frame is not None]
-    return frames if frames else LeftOut("image without a place in the patient")
+    return frames if frames else LeftOut("image{s} without a place in the patient")
 
 
 def _not_a_ct_image(dataset: Dataset) -> str | None:
     """Return what the file is when it is no CT slice, or None when it is one."""
     words = str(dataset.get("ImageType") or "").upper()
-    sop_class = str(dataset.get("SOPClassUID", ""))
+    sop_class = _sop_class(dataset)
     modality = str(dataset.get("Modality", "")).upper()
     if dataset.get("Rows") is None:
-        return "file without an image"
+        return FILE_WITHOUT_IMAGE
     if any(word in words for word in LOCALIZER_WORDS):
-        return "localizer"
+        return "localizer{s}"
     if any(word in words for word in DOSE_WORDS):
-        return "dose page"
+        return "dose page{s}"
     if sop_class.startswith(SECONDARY_CAPTURE) or int(dataset.get("SamplesPerPixel") or 1) != 1:
-        return "secondary capture"
+        return "secondary capture{s}"
     if sop_class not in (CT_IMAGE, *ENHANCED_CT) or modality != "CT":
         known = modality.isalpha() and len(modality) <= 4
-        return f"{modality} image" if known and modality != "CT" else "image that is no CT"
+        return f"{modality} image{{s}}" if known and modality != "CT" else "image{s} of another kind"
     return None
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
 
 from canalis.errors import GeometryError, ReadError
@@ -120,7 +121,7 @@ def _load(file: ImageFile, progress: Progress | None) -> _Image:
         with file.stream() as stream:
             header = _header(stream)
             stored = _stored(stream, header, progress)
-    except (EOFError, OSError, HeaderDataError, ValueError, KeyError, zlib.error) as error:
+    except (EOFError, OSError, HeaderDataError, WrapStructError, ValueError, KeyError, zlib.error) as error:
         raise ReadError("The NIfTI file is truncated or damaged. Copy it again.") from error
     slope, intercept = header.get_slope_inter()
     unit = MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
@@ -166,6 +167,8 @@ def _stored(stream: Any, header: Nifti1Header, progress: Progress | None) -> NDA
         done += got
         if progress is not None:
             progress("Reading", done, len(view))
+    while stream.read(CHUNK):  # to the end, where gzip checks its sum
+        pass
     return voxels
 
 

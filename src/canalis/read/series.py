@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.errors import ReadError
-from canalis.read.headers import Frame, Identity, LeftOut
+from canalis.read.headers import FILE_WITHOUT_IMAGE, Frame, Identity, LeftOut
 from canalis.volume import ScanWarning
 
 ENOUGH_SLICES = 5  # fewer are a bolus-tracking or test run, never a neck
@@ -165,7 +165,7 @@ def _nothing_to_read(stacks: list[Stack], left_out: list[LeftOut]) -> str:
 
 def _counted(left_out: list[LeftOut], before: str) -> str:
     counts = Counter(item.what for item in left_out)
-    parts = [f"{n} {what}{'s' if n > 1 else ''}" for what, n in sorted(counts.items())]
+    parts = [f"{n} {what.format(s='s' if n > 1 else '')}" for what, n in sorted(counts.items())]
     return before + ", ".join(parts) if parts else ""
 
 
@@ -173,7 +173,7 @@ def _said(
     best: Stack, stacks: list[Stack], enough: list[Stack], left_out: list[LeftOut]
 ) -> list[ScanWarning]:
     warnings = []
-    left = _counted([item for item in left_out if item.what != "file without an image"], "")
+    left = _counted([item for item in left_out if item.what != FILE_WITHOUT_IMAGE], "")
     if left:
         warnings.append(ScanWarning("left-out", f"Left out of the input: {left}."))
     same_series = [s for s in stacks if s is not best and s.identity == best.identity]
