@@ -1,0 +1,64 @@
+"""The anatomical canal of a phantom: its walls as functions, so that its sizes are known exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.phantom.plan import Neck
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CanalSection:
+    """The canal's shape at each of many places along the curve (arrays that broadcast with x and y)."""
+
+    ap: Array
+    lr: Array
+    roof: Array
+    peak: Array
+    bow: Array
+    corner: Array
+
+    def front(self, x: Array) -> Array:
+        """Return the y of the posterior vertebral wall, mm."""
+        return np.asarray(-self.ap / 2 + self.bow * (x / 10) ** 2)
+
+    def back(self, x: Array) -> Array:
+        """Return the y of the back wall, mm."""
+        return np.asarray(self.ap / 2 - self.roof * (np.sqrt(x * x + self.peak**2) - self.peak))
+
+    def distance(self, x: Array, y: Array) -> Array:
+        """Return the distance outside (above 0) or inside (below 0) the canal, mm, true near its walls."""
+        lean = 1 / np.sqrt(1 + (self.roof * x) ** 2 / (x * x + self.peak**2))
+        walls = np.maximum(self.front(x) - y, (y - self.back(x)) * lean)
+        return smooth_max(walls, np.abs(x) - self.lr / 2, self.corner)
+
+
+def canal_at(neck: Neck, s_mm: Array) -> CanalSection:
+    """Return the canal's shape at places along the curve, in the places' own dtype."""
+
+    def at(name: str) -> Array:
+        kept = neck.canal[name].astype(np.asarray(s_mm).dtype)
+        below = kept[low]
+        return np.asarray(below + share * (kept[low + 1] - below))
+
+    first, step = float(neck.curve.s_mm[0]), float(neck.curve.s_mm[1] - neck.curve.s_mm[0])
+    where = np.clip((s_mm - first) / step, 0, len(neck.curve.s_mm) - 1.01)
+    low = where.astype(np.intp)
+    share = where - low
+
+    return CanalSection(*(at(name) for name in ("ap", "lr", "roof", "peak", "front", "corner")))
+
+
+def smooth_max(a: Array, b: Array, radius: Array | float) -> Array:
+    """Return the larger of two distances with the edge between rounded; exact where they differ by ``radius``."""
+    blend = np.maximum(radius - np.abs(a - b), 0)
+    return np.asarray(np.maximum(a, b) + blend * blend / (4 * radius))
+
+
+def smooth_min(a: Array, b: Array, radius: Array | float) -> Array:
+    """Return the smaller of two distances with the edge between filled."""
+    blend = np.maximum(radius - np.abs(a - b), 0)
+    return np.asarray(np.minimum(a, b) - blend * blend / (4 * radius))

@@ -1,0 +1,339 @@
+"""What grows into a phantom's canal: OPLL of a wanted type, and what is not OPLL.
+
+Each growth is a height above one of the canal's walls, known exactly at every place.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.phantom.canal import canal_at
+from canalis.phantom.plan import C2, C7, NAMES, Neck, Vertebra
+
+Array = NDArray[np.floating]
+Type = Literal["continuous", "segmental", "mixed", "localized"]
+TYPES: tuple[Type, ...] = ("continuous", "segmental", "mixed", "localized")
+
+TYPE_SHARES = (0.32, 0.31, 0.22, 0.15)
+THICKNESS_LOG_MEAN, THICKNESS_LOG_SD = np.log(4.6), 0.42  # mm, between incidental and surgical cases
+LARGEST_SHARE_OF_CANAL = 0.85
+GONE = -0.6  # height of a growth where there is none, mm: below 0, so that it leaves no film
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """One growth from a wall of the canal, mm.
+
+    Attributes
+    ----------
+    kind : str
+        ``opll``, ``osteophyte``, ``flavum``, ``calcified disc`` or ``facet spur``.
+    wall : {"front", "back"}
+        Where it grows from.
+    low_mm, high_mm : float
+        Its ends along the curve.
+    taper_low_mm, taper_high_mm : float
+        Over how much it rises at each end.
+    height_mm : float
+        Its greatest height above the wall.
+    center_x_mm, width_mm : float
+        Where it sits across the canal.
+    hill : float
+        0 for a plateau along the neck, 1 for a hill.
+    square : float
+        1 for a square cross-section, 0 for a rounded one.
+    wave_mm, wave_phase : float
+        Length of its undulation along the neck, and where that starts.
+    gap_mm : float
+        The lucent line before it at mid-body.
+    rim_hu, core_hu, rim_mm : float
+        Its density at the edge and inside.
+    soft_mm : float
+        Over how much its edge fades.
+    layer : tuple of float
+        Of a double layer: depth of the strip under the back, its thickness, both mm; (0, 0) for none.
+    """
+
+    kind: str
+    wall: Literal["front", "back"]
+    low_mm: float
+    high_mm: float
+    taper_low_mm: float
+    taper_high_mm: float
+    height_mm: float
+    center_x_mm: float
+    width_mm: float
+    hill: float = 0.0
+    square: float = 0.5
+    wave_mm: float = 30.0
+    wave_phase: float = 0.0
+    wave_share: float = 0.0
+    gap_mm: float = 0.0
+    rim_hu: float = 900.0
+    core_hu: float = 700.0
+    rim_mm: float = 0.8
+    soft_mm: float = 0.0
+    layer: tuple[float, float] = (0.0, 0.0)
+
+    def height(self, x: Array, s: Array) -> Array:
+        """Return the height above its wall at places (x, s), mm; below 0 where there is none."""
+        rise = np.minimum((s - self.low_mm) / self.taper_low_mm, (self.high_mm - s) / self.taper_high_mm)
+        along = np.clip(rise, -1, 1)
+        along = np.where(along > 0, along * (2 - along), along)
+        if self.hill:
+            middle, half = (self.low_mm + self.high_mm) / 2, (self.high_mm - self.low_mm) / 2
+            bump = 1 - np.minimum(np.abs(s - middle) / half, 1) ** 1.5
+            along = np.where(along > 0, along * (1 - self.hill + self.hill * bump), along)
+        wave = 1 + self.wave_share * (np.cos(2 * np.pi * s / self.wave_mm + self.wave_phase) - 1) / 2
+        u = np.abs(x - self.center_x_mm) / (self.width_mm / 2)
+        power = 2.0 + 6.0 * self.square
+        across = np.where(u < 1, 1 - np.minimum(u, 1) ** power, np.maximum(1 - u, -1) * 2)
+        held = np.minimum(along, 0) + np.minimum(across, 0)
+        return np.asarray(
+            np.where(held < 0, np.maximum(held * 3, GONE), self.height_mm * along * across * wave)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What ossification a phantom must have; None leaves it to chance.
+
+    Attributes
+    ----------
+    present : bool or None
+        Whether there is any OPLL.
+    type : str or None
+        Its type.
+    levels : tuple of tuple of str
+        The bodies each mass covers, such as ``(("C3", "C4", "C5"), ("C6",))``; of a localized mass
+        the body above its disc.
+    thickness_mm : float or None
+        Its greatest thickness.
+    near_boundary : bool
+        Ends placed close to where the type would change.
+    """
+
+    present: bool | None = None
+    type: Type | None = None
+    levels: tuple[tuple[str, ...], ...] = ()
+    thickness_mm: float | None = None
+    near_boundary: bool = False
+
+
+PRESENT_SHARE = 0.62
+
+
+def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
+    """Draw everything that grows into the canal.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of chance.
+    neck : Neck
+        Where.
+    wanted : Wanted
+        What is asked for.
+
+    Returns
+    -------
+    tuple of Growth
+        OPLL first.
+    """
+    present = rng.random() < PRESENT_SHARE if wanted.present is None else wanted.present
+    masses = _plan_opll(rng, neck, wanted) if present or wanted.type or wanted.levels else ()
+    return masses + _plan_others(rng, neck, masses)
+
+
+def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
+    kind = wanted.type or TYPES[rng.choice(len(TYPES), p=TYPE_SHARES)]
+    spans = wanted.levels or _spans(rng, kind)
+    look = _density(rng)
+    thickest = wanted.thickness_mm or float(
+        np.clip(rng.lognormal(THICKNESS_LOG_MEAN, THICKNESS_LOG_SD), 1.5, 12)
+    )
+    side = rng.normal(0, 1.2) if rng.random() < 0.7 else float(rng.choice([-1, 1]) * rng.uniform(2.5, 6))
+    masses = []
+    for number, span in enumerate(spans):
+        low, high = _ends(
+            rng, neck, span, localized=kind == "localized" or len(span) == 0, near=wanted.near_boundary
+        )
+        share = 1.0 if number == 0 else float(rng.uniform(0.45, 1.0))
+        masses.append(
+            _one_mass(rng, neck, low, high, thickest * share, side, look, exact=bool(wanted.thickness_mm))
+        )
+    return tuple(masses)
+
+
+def _spans(rng: np.random.Generator, kind: str) -> tuple[tuple[str, ...], ...]:
+    """Which bodies each mass covers."""
+    bodies = NAMES[C2 : C7 + 1]
+    if kind == "continuous":
+        n = int(rng.choice([2, 3, 4, 5], p=[0.35, 0.3, 0.22, 0.13]))
+        first = int(rng.integers(0, len(bodies) - n + 1))
+        return (bodies[first : first + n],)
+    if kind == "segmental":
+        chosen = sorted(
+            rng.choice(
+                np.arange(1, len(bodies)), size=int(rng.choice([1, 2, 3], p=[0.45, 0.35, 0.2])), replace=False
+            )
+        )
+        return tuple((bodies[i],) for i in chosen)
+    if kind == "localized":
+        return ((bodies[int(rng.integers(0, len(bodies) - 1))],),)
+    n = int(rng.choice([2, 3]))
+    first = int(rng.integers(0, len(bodies) - n - 1))
+    return (bodies[first : first + n], (bodies[int(rng.integers(first + n, len(bodies)))],))
+
+
+def _ends(
+    rng: np.random.Generator, neck: Neck, span: tuple[str, ...], *, localized: bool, near: bool
+) -> tuple[float, float]:
+    vertebrae = [neck.vertebrae[NAMES.index(name)] for name in span]
+    if localized:
+        above = vertebrae[0]
+        below = neck.vertebrae[above.index + 1]
+        reach = (1.6, 3.6) if near else (0.8, 2.4)
+        return below.upper_mm - rng.uniform(*reach), above.lower_mm + rng.uniform(*reach)
+    top, bottom = vertebrae[0], vertebrae[-1]
+    return _lower_end(rng, bottom, near), _upper_end(rng, top, near, single=len(span) == 1)
+
+
+def _upper_end(rng: np.random.Generator, v: Vertebra, near: bool, *, single: bool) -> float:
+    if near and not single:
+        return v.lower_mm + float(rng.uniform(2.0, 5.0))
+    return v.lower_mm + v.height * float(rng.uniform(0.62, 0.98 if single else 1.1))
+
+
+def _lower_end(rng: np.random.Generator, v: Vertebra, near: bool) -> float:
+    if near:
+        return v.upper_mm - float(rng.uniform(5.0, 8.0))
+    return v.upper_mm - v.height * float(rng.uniform(0.62, 0.98))
+
+
+def _density(rng: np.random.Generator) -> dict[str, float]:
+    kind = rng.choice(4, p=[0.35, 0.3, 0.25, 0.1])
+    if kind == 0:  # mature: a cortical rim about marrow
+        return {
+            "rim_hu": rng.uniform(750, 1400),
+            "core_hu": rng.uniform(200, 550),
+            "rim_mm": rng.uniform(0.5, 1.3),
+            "soft_mm": 0.0,
+        }
+    if kind == 1:  # dense throughout
+        hu = rng.uniform(600, 1150)
+        return {"rim_hu": hu, "core_hu": hu * rng.uniform(0.9, 1.0), "rim_mm": 0.8, "soft_mm": 0.0}
+    if kind == 2:
+        hu = rng.uniform(450, 800)
+        return {
+            "rim_hu": hu,
+            "core_hu": hu * rng.uniform(0.7, 1.1),
+            "rim_mm": 0.8,
+            "soft_mm": rng.uniform(0, 0.8),
+        }
+    hu = rng.uniform(250, 420)  # immature: faint, with an edge that fades
+    return {"rim_hu": hu, "core_hu": hu, "rim_mm": 0.8, "soft_mm": rng.uniform(0.6, 1.6)}
+
+
+def _one_mass(
+    rng: np.random.Generator,
+    neck: Neck,
+    low: float,
+    high: float,
+    thickness: float,
+    side: float,
+    look: dict[str, float],
+    *,
+    exact: bool,
+) -> Growth:
+    length = high - low
+    places = np.linspace(low, high, 20)
+    canal = canal_at(neck, places)
+    width = (
+        float(np.clip(rng.normal(12.5, 3.0), 6, 20))
+        if length > 10
+        else float(np.clip(rng.normal(10, 2), 5, 14))
+    )
+    width = min(width, float(canal.lr.min()) - 4.0)
+    center = float(
+        np.clip(
+            side + rng.normal(0, 0.8), -(canal.lr.min() - width) / 2 + 1, (canal.lr.min() - width) / 2 - 1
+        )
+    )
+    room = float((canal.back(np.full(20, center)) - canal.front(np.full(20, center))).min())
+    taper = min(rng.uniform(2.5, 8.0), length * 0.4)
+    height = thickness if exact else min(thickness, LARGEST_SHARE_OF_CANAL * room)
+    double = bool(height > 3.5 and rng.random() < 0.18)
+    return Growth(
+        kind="opll", wall="front", low_mm=low, high_mm=high,
+        taper_low_mm=float(taper * rng.uniform(0.7, 1.3)), taper_high_mm=float(taper * rng.uniform(0.7, 1.3)),
+        height_mm=float(min(height, 0.92 * room)), center_x_mm=center, width_mm=width,
+        hill=float(rng.uniform(0.5, 1)) if rng.random() < 0.22 else 0.0,
+        square=float(rng.beta(1.2, 1.2)), wave_mm=float(rng.uniform(15, 45)), wave_phase=float(rng.uniform(0, 6.28)),
+        wave_share=0.0 if length < 25 else float(rng.uniform(0, 0.45)),
+        gap_mm=float(rng.uniform(0.5, 1.8)) if rng.random() < 0.45 and height > 2.5 else 0.0,
+        layer=(float(rng.uniform(0.9, 1.6)), float(rng.uniform(0.6, 1.8))) if double else (0.0, 0.0),
+        **{k: float(value) for k, value in look.items()},
+    )  # fmt: skip
+
+
+def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...]) -> tuple[Growth, ...]:
+    wear = rng.beta(1.2, 1.6)
+    others: list[Growth] = []
+    for i in range(C2, C7 + 1):
+        upper, lower = neck.vertebrae[i], neck.vertebrae[i + 1]
+        if rng.random() < 0.75 * wear:
+            others += _osteophytes(rng, upper, lower)
+        if rng.random() < 0.06 * wear:
+            others.append(_calcified_disc(rng, upper, lower))
+        if rng.random() < 0.14 * wear:
+            others += _flavum(rng, neck, upper, lower)
+    return tuple(others)
+
+
+def _osteophytes(rng: np.random.Generator, upper: Vertebra, lower: Vertebra) -> list[Growth]:
+    size = float(np.clip(rng.lognormal(np.log(1.6), 0.45), 0.5, 4.5))
+    side = float(rng.normal(0, 3.5))
+    width = float(rng.uniform(7, 22))
+    lips = []
+    for endplate, into_body, into_disc in (
+        (upper.lower_mm, 1, -1),
+        (lower.upper_mm, -1, 1),
+    ):
+        reach = float(rng.uniform(1.2, 3.2) + 0.4 * size)
+        over = float(rng.uniform(0.2, 0.8))
+        ends = sorted((endplate + into_body * reach, endplate + into_disc * over))
+        tapers = (reach, max(over, 0.5)) if into_body < 0 else (max(over, 0.5), reach)
+        lips.append(
+            Growth(
+                kind="osteophyte", wall="front", low_mm=ends[0], high_mm=ends[1],
+                taper_low_mm=tapers[0], taper_high_mm=tapers[1], height_mm=size * float(rng.uniform(0.5, 1.0)),
+                center_x_mm=side, width_mm=width, square=float(rng.uniform(0, 0.7)),
+                rim_hu=float(rng.uniform(500, 1000)), core_hu=float(rng.uniform(400, 800)), rim_mm=0.7,
+            )
+        )  # fmt: skip
+    return lips if rng.random() < 0.75 else [lips[int(rng.random() < 0.5)]]
+
+
+def _calcified_disc(rng: np.random.Generator, upper: Vertebra, lower: Vertebra) -> Growth:
+    return Growth(
+        kind="calcified disc", wall="front", low_mm=lower.upper_mm + 0.3, high_mm=upper.lower_mm - 0.3,
+        taper_low_mm=1.0, taper_high_mm=1.0, height_mm=float(rng.uniform(1, 3)), center_x_mm=float(rng.normal(0, 2)),
+        width_mm=float(rng.uniform(5, 12)), rim_hu=float(rng.uniform(200, 600)), core_hu=float(rng.uniform(200, 500)), soft_mm=0.5,
+    )  # fmt: skip
+
+
+def _flavum(rng: np.random.Generator, neck: Neck, upper: Vertebra, lower: Vertebra) -> list[Growth]:
+    middle = (upper.s_mm - upper.lamina_drop + lower.s_mm - lower.lamina_drop) / 2
+    half = float(rng.uniform(3, 7))
+    sides = (-1, 1) if rng.random() < 0.5 else (int(rng.choice([-1, 1])),)
+    return [
+        Growth(
+            kind="flavum", wall="back", low_mm=middle - half, high_mm=middle + half, taper_low_mm=half * 0.8,
+            taper_high_mm=half * 0.8, height_mm=float(rng.uniform(1, 4)), center_x_mm=float(k * rng.uniform(3, 6.5)),
+            width_mm=float(rng.uniform(4, 8)), square=0.1, rim_hu=float(rng.uniform(350, 900)), core_hu=float(rng.uniform(300, 800)),
+        )
+        for k in sides
+    ]  # fmt: skip

@@ -1,0 +1,286 @@
+"""Which neck to draw: every size of one phantom, drawn at random from its seed.
+
+Means and spreads come from the osteometric and CT literature that docs/phantom.md lists, widened
+where a source is thin. Nothing is taken from a scan.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from canalis.phantom.curve import TABLE_STEP_MM, SpineCurve, bend
+
+Floats = NDArray[np.float64]
+
+NAMES = ("C1", "C2", "C3", "C4", "C5", "C6", "C7", "T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
+C1, C2, C7, T1 = 0, 1, 6, 7
+
+# Means by level, C1 to T8, of a man of middle size, mm.
+BODY_HEIGHT = (0, 20.5, 14.6, 14.2, 13.8, 14.0, 15.4, 17.0, 18.2, 18.6, 19.2, 19.8, 20.4, 21.0, 21.6)
+BODY_DEPTH = (0, 16.5, 17.2, 16.8, 16.8, 17.3, 17.5, 17.5, 18.0, 19.0, 20.5, 22.0, 24.0, 26.0, 27.0)
+BODY_WIDTH = (0, 18.0, 18.5, 19.5, 20.8, 22.5, 25.0, 27.0, 26.5, 25.5, 25.0, 25.5, 26.5, 27.5, 28.5)
+DISC_HEIGHT = (0, 4.4, 4.8, 5.1, 5.4, 5.6, 5.2, 4.2, 3.6, 3.4, 3.4, 3.6, 3.9, 4.2, 4.5)
+CANAL_AP = (19.0, 16.0, 14.2, 13.7, 13.8, 14.0, 14.4, 15.0, 15.3, 15.4, 15.5, 15.5, 15.5, 15.5, 15.5)
+CANAL_LR = (27.5, 24.5, 24.2, 24.9, 25.5, 25.8, 25.3, 22.2, 19.5, 18.0, 17.5, 17.2, 17.0, 17.0, 17.0)
+LAMINA_HEIGHT = (8.7, 13.5, 12.5, 12.5, 13.0, 13.5, 15.5, 17.5, 19.0, 20.0, 20.5, 21.0, 21.5, 22.0, 22.0)
+LAMINA_THICKNESS = (6.0, 5.8, 4.2, 3.8, 3.9, 4.5, 5.8, 6.8, 6.8, 6.6, 6.4, 6.4, 6.4, 6.5, 6.5)
+PEDICLE_WIDTH = (0, 7.5, 5.3, 5.4, 5.7, 6.0, 6.6, 8.6, 7.0, 5.6, 5.0, 5.0, 5.2, 5.4, 5.8)
+SPINOUS_LENGTH = (3.0, 22.0, 18.0, 20.0, 22.0, 26.0, 34.0, 36.0, 36.0, 36.0, 37.0, 38.0, 38.0, 38.0, 38.0)
+SPINOUS_SLOPE_DEG = (0, 20, 25, 28, 28, 25, 22, 30, 40, 48, 54, 58, 60, 60, 60)
+TRANSVERSE_TIP = (40.0, 29.0, 27.5, 28.5, 29.5, 31.0, 36.0, 39.0, 36.0, 34.0, 33.0, 32.0, 31.0, 30.0, 30.0)
+
+CANAL_AP_SD, CANAL_LR_SD = 1.4, 1.6  # between people, one draw a neck
+COBB_MEAN_DEG, COBB_SD_DEG, COBB_RANGE_DEG = 11.0, 11.0, (-20.0, 40.0)  # supine CT
+T1_TILT_MEAN_DEG, T1_TILT_SD_DEG = 25.0, 6.0
+DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
+THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
+
+
+@dataclass(frozen=True, slots=True)
+class Vertebra:
+    """The sizes of one vertebra, mm and degrees."""
+
+    index: int
+    s_mm: float
+    """Mid-body along the curve; of C1 its ring."""
+    height: float
+    depth: float
+    width: float
+    flare: float
+    concavity: float
+    uncinate: float
+    lip: float
+    lamina_height: float
+    lamina_thickness: float
+    lamina_drop: float
+    """How far the lamina's middle lies below mid-body."""
+    shingle: float
+    """How much farther back the lamina's lower edge lies than its upper."""
+    pedicle_width: float
+    pedicle_height: float
+    pillar_width: float
+    pillar_depth: float
+    facet_slope: float
+    joint_gap: float
+    spinous_length: float
+    spinous_slope: float
+    spinous_width: float
+    spinous_height: float
+    bifid: float
+    transverse_tip: float
+    foramen: tuple[float, float]
+    cortex_body: float
+    cortex_arch: float
+    above_mm: float
+    """Distance to the centre of the vertebra above, along the curve."""
+    below_mm: float
+    sides: tuple[float, float]
+    """How much wider than the mean its right and left are."""
+
+    @property
+    def name(self) -> str:
+        """C1 to T8."""
+        return NAMES[self.index]
+
+    @property
+    def upper_mm(self) -> float:
+        """Where its upper endplate lies along the curve."""
+        return self.s_mm + self.height / 2
+
+    @property
+    def lower_mm(self) -> float:
+        """Where its lower endplate lies along the curve."""
+        return self.s_mm - self.height / 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neck:
+    """Everything about a neck's spine but its ossification.
+
+    Attributes
+    ----------
+    curve : SpineCurve
+        Of the anatomical canal.
+    vertebrae : tuple of Vertebra
+        C1 to T8.
+    canal : dict of str to ndarray
+        ``ap``, ``lr``, ``roof`` (slope of the laminae), ``peak`` (mm, radius of the roof's ridge),
+        ``front`` (how far the front wall's sides stand back 10 mm off the midline, mm) and ``corner`` (mm) along ``curve.s_mm``.
+    dens_length, dens_ap, dens_lr, dens_gap : float
+        mm.
+    size : float
+        1 for a man of middle size.
+    """
+
+    curve: SpineCurve
+    vertebrae: tuple[Vertebra, ...]
+    canal: dict[str, Floats]
+    dens_length: float
+    dens_ap: float
+    dens_lr: float
+    dens_gap: float
+    ring_slope: float
+    size: float
+    female: bool
+
+    @property
+    def dens_tip_s_mm(self) -> float:
+        """Where the dens ends along the curve."""
+        return self.vertebrae[C2].upper_mm + self.dens_length
+
+    @property
+    def top_s_mm(self) -> float:
+        """Where the canal gives way to the skull's cavity: the upper edge of C1 at the foramen magnum."""
+        return self.vertebrae[C1].s_mm + 0.5 * self.vertebrae[C1].lamina_height + 1.0
+
+    @property
+    def foramen_magnum_s_mm(self) -> float:
+        """Where the skull begins along the curve."""
+        return self.dens_tip_s_mm + 4.0
+
+
+def plan_neck(rng: np.random.Generator) -> Neck:
+    """Draw the sizes of one neck.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of chance.
+
+    Returns
+    -------
+    Neck
+        With C7's mid-body at LPS (0, 0, 0) mm.
+    """
+    female = bool(rng.random() < 0.45)
+    size = float(np.clip(rng.normal(0.92 if female else 1.0, 0.06), 0.78, 1.18))
+    heights, discs = _heights(rng, size)
+    dens_length = float(np.clip(rng.normal(DENS_LENGTH_MEAN, DENS_LENGTH_SD), 12, 21)) * size
+    places = _places(heights, discs, dens_length)
+    vertebrae = tuple(_plan_vertebra(rng, i, places, heights, size) for i in range(len(NAMES)))
+    s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
+    return Neck(
+        curve=_curve(rng, places, s_mm),
+        vertebrae=vertebrae,
+        canal=_canal(rng, places, s_mm, female),
+        dens_length=dens_length,
+        dens_ap=float(np.clip(rng.normal(11.0, 0.9), 8.5, 13)) * size,
+        dens_lr=float(np.clip(rng.normal(9.8, 0.8), 7.5, 12)) * size,
+        dens_gap=float(rng.uniform(0.0, 2.0)),
+        ring_slope=float(np.tan(np.radians(np.clip(rng.normal(18, 7), 0, 32)))),
+        size=size,
+        female=female,
+    )
+
+
+def _heights(rng: np.random.Generator, size: float) -> tuple[Floats, Floats]:
+    n = len(NAMES)
+    heights = np.array(BODY_HEIGHT) * size * rng.normal(1.0, 0.06) * rng.normal(1.0, 0.025, n)
+    worn = np.where(rng.random(n) < 0.25 * rng.random(), rng.uniform(0.3, 0.7, n), 1.0)
+    discs = np.array(DISC_HEIGHT) * size * np.clip(rng.normal(1.0, 0.15), 0.6, 1.4)
+    discs = np.clip(discs * worn * rng.normal(1.0, 0.1, n), 1.0, 9.0)
+    return heights, discs
+
+
+def _places(heights: Floats, discs: Floats, dens_length: float) -> Floats:
+    """Mid-body places along the curve, C1 first, C7 at 0."""
+    places = np.zeros(len(heights))
+    for i in range(C7 - 1, C1, -1):
+        places[i] = places[i + 1] + heights[i + 1] / 2 + discs[i] + heights[i] / 2
+    for i in range(C7 + 1, len(heights)):
+        places[i] = places[i - 1] - heights[i - 1] / 2 - discs[i - 1] - heights[i] / 2
+    places[C1] = places[C2] + heights[C2] / 2 + 0.62 * dens_length
+    return places
+
+
+def _plan_vertebra(
+    rng: np.random.Generator, i: int, places: Floats, heights: Floats, size: float
+) -> Vertebra:
+    def about(mean: float, spread: float) -> float:
+        return float(mean * size * np.clip(rng.normal(1.0, spread), 0.6, 1.5))
+
+    cervical = C2 < i <= C7
+    return Vertebra(
+        index=i,
+        s_mm=float(places[i]),
+        height=float(heights[i]),
+        depth=about(BODY_DEPTH[i], 0.08),
+        width=about(BODY_WIDTH[i], 0.08),
+        flare=float(rng.uniform(0.06, 0.2)),
+        concavity=float(rng.uniform(0.3, 1.8)),
+        uncinate=about(5.0, 0.2) if cervical else 0.0,
+        lip=float(rng.uniform(0.0, 2.2)) if i >= C2 else 0.0,
+        lamina_height=about(LAMINA_HEIGHT[i], 0.1),
+        lamina_thickness=about(LAMINA_THICKNESS[i], 0.17),
+        lamina_drop=float(rng.uniform(1.0, 5.0)) if i > C2 else float(rng.uniform(1.0, 4.0)),
+        shingle=float(rng.uniform(0.0, 1.6)),
+        pedicle_width=about(PEDICLE_WIDTH[i], 0.12),
+        pedicle_height=about(7.2 if i <= C7 else 11.0, 0.1),
+        pillar_width=about(11.5 if i <= C7 else 9.0, 0.12),
+        pillar_depth=about(11.0 if i <= C7 else 8.0, 0.12),
+        facet_slope=float(np.tan(np.radians(rng.normal(45 if i <= C7 else 60, 5)))),
+        joint_gap=float(rng.uniform(0.6, 2.0)),
+        spinous_length=about(SPINOUS_LENGTH[i], 0.15),
+        spinous_slope=float(np.tan(np.radians(rng.normal(SPINOUS_SLOPE_DEG[i], 6)))),
+        spinous_width=about(5.0 if i < C7 else 6.5, 0.2),
+        spinous_height=about(8.5 if i != C2 else 12.0, 0.2),
+        bifid=float(rng.uniform(2, 6))
+        if rng.random() < (0, 0.85, 0.75, 0.8, 0.75, 0.4, *[0.02] * 9)[i]
+        else 0.0,
+        transverse_tip=about(TRANSVERSE_TIP[i], 0.08),
+        foramen=(about(3.1, 0.15), about(2.8, 0.15)) if i <= C7 else (0.0, 0.0),
+        cortex_body=float(rng.uniform(0.35, 0.9)),
+        cortex_arch=float(rng.uniform(0.9, 2.2)),
+        above_mm=float(places[i - 1] - places[i]) if i > 0 else 20.0,
+        below_mm=float(places[i] - places[i + 1]) if i + 1 < len(places) else 22.0,
+        sides=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+    )
+
+
+def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:
+    t1 = rng.normal(T1_TILT_MEAN_DEG, T1_TILT_SD_DEG)
+    cobb = np.clip(rng.normal(COBB_MEAN_DEG, COBB_SD_DEG), *COBB_RANGE_DEG)
+    tilts = np.zeros(len(places))
+    tilts[C7] = t1 - rng.uniform(0, 4)
+    share = np.cumsum(np.clip(rng.normal(1, 0.45, C7 - C2), 0, None))
+    tilts[C2 + 1 : C7 + 1] = tilts[C7] - cobb * (1 - share / max(share[-1], 1e-6))
+    tilts[C2] = tilts[C7] - cobb
+    tilts[C1] = tilts[C2] + rng.normal(-4, 4)
+    tilts[T1] = t1
+    tilts[T1 + 1 :] = t1 + THORACIC_TILT_STEP_DEG * rng.uniform(0.5, 1.3) * np.arange(len(places) - T1 - 1)
+    ends = [places[-1] - 70, *places[::-1], places[0] + 150]
+    tilt = PchipInterpolator(ends, [tilts[-1], *tilts[::-1], tilts[C1]])(s_mm)
+    along = (s_mm - places[-1]) / (places[0] - places[-1])
+    sway = rng.normal(0, 2.5) + rng.normal(0, 3.0) * np.sin(
+        np.pi * (along * rng.uniform(0.6, 2) + rng.random())
+    )
+    head_turn = rng.normal(0, 6) + (rng.normal(0, 12) if rng.random() < 0.25 else 0.0)
+    turn = rng.normal(0, 2.5) + head_turn * np.clip((s_mm - places[C7]) / (places[C1] - places[C7]), 0, 1.2)
+    return bend(
+        s_mm=s_mm, tilt_deg=tilt, sway_deg=sway, turn_deg=turn, anchor_s_mm=0.0, anchor_lps=np.zeros(3)
+    )
+
+
+def _canal(rng: np.random.Generator, places: Floats, s_mm: Floats, female: bool) -> dict[str, Floats]:
+    n = len(places)
+    wide = rng.random()
+    ap = np.array(CANAL_AP) + rng.normal(-0.8 if female else 0, CANAL_AP_SD) + rng.normal(0, 0.4, n)
+    ap += rng.uniform(-3, 4) if wide < 0.12 else 0.0
+    lr = np.array(CANAL_LR) + rng.normal(-1.0 if female else 0, CANAL_LR_SD) + rng.normal(0, 0.5, n)
+    lr += rng.uniform(0, 4.5) if rng.random() < 0.3 else 0.0
+    ap, lr = np.clip(ap, 8.5, 25), np.clip(lr, 15, 35)
+    knots = places[::-1]
+
+    def along(values: Floats) -> Floats:
+        return np.asarray(PchipInterpolator(knots, values[::-1])(np.clip(s_mm, knots[0], knots[-1])))
+
+    return {
+        "ap": along(ap),
+        "lr": along(lr),
+        "roof": along(np.clip(rng.normal(0.62, 0.1) + rng.normal(0, 0.05, n), 0.3, 0.9)),
+        "peak": along(np.clip(rng.normal(4.0, 1.2) + rng.normal(0, 0.5, n), 1.5, 8)),
+        "front": along(rng.normal(0.3, 0.3) + rng.normal(0, 0.2, n)),
+        "corner": along(np.clip(rng.normal(2.8, 0.7) + rng.normal(0, 0.3, n), 1.0, 4.5)),
+    }

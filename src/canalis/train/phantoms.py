@@ -1,0 +1,205 @@
+"""Phantoms as training cases: one neck, its spine drawn finely and the whole scan coarsely.
+
+A case is drawn straight onto the networks' grids, so its labels are those of the geometry. The
+intensities go through a scanner with voxels of its own and back, as a real scan's do.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from canalis.phantom.ossification import Growth, Wanted, plan_growths
+from canalis.phantom.plan import C2, C7, T1, Neck, plan_neck
+from canalis.phantom.render import render
+from canalis.phantom.scanner import Scanner, scan, with_look
+from canalis.phantom.surroundings import plan_surroundings
+from canalis.segment.grids import COARSE_SPACING_MM, FINE_SPACING_MM, Grid, resample_hu
+from canalis.train.cache import Sampled, write_case
+from canalis.volume import Volume
+
+SIDE_MM, FRONT_MM, BACK_MM = 40.0, 42.0, 44.0  # beyond the canal's middle: more than the fine pass looks at
+WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
+MARGIN_MM = 5.0
+
+
+def make_phantom_case(seed: int, folder: Path) -> None:
+    """Make the case of one seed and write it to a cache.
+
+    Parameters
+    ----------
+    seed : int
+        Below 1,000,000 for training, below 2,000,000 for validation.
+    folder : Path
+        The cache.
+    """
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
+    neck = plan_neck(streams[0])
+    growths = plan_growths(streams[1], neck, Wanted())
+    fine = draw_fine(streams[2], neck, growths)
+    write_case(folder, seed, fine=fine, coarse=draw_coarse(streams[3], neck, growths))
+
+
+def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
+    """Return a stretch of the spine on the fine grid."""
+    top = float(neck.curve.point_at(neck.top_s_mm)[2]) + rng.uniform(8, 30)
+    bottom = float(neck.curve.point_at(neck.vertebrae[T1 + 2].s_mm)[2])
+    window = float(rng.uniform(*WINDOW_MM))
+    high = float(rng.uniform(bottom + window, top)) if rng.random() < 0.8 else top
+    grid = _fine_grid(neck, high - window, high)
+    scanner = with_look(_scanner_on(grid), rng)
+    native = _native(rng, scanner, grid)
+    around = _around(rng, neck, grid)
+    drawn = render(neck, growths, around, scanner, rng)
+    metal = around.tooth_lps[: around.metal_teeth]
+    if native is None:
+        hu = scan(drawn.hu, scanner, neck, rng, metal_lps=metal)
+    else:
+        sampled = resample_hu(Volume(drawn.hu, grid.affine), native)
+        taker = replace(
+            _scanner_on(native), **{k: getattr(scanner, k) for k in ("overshoot", "shoulder_noise", "grain_mm")},
+            noise_hu=scanner.noise_hu / np.sqrt(max(native.spacing_mm[0], 1.0)),
+            fwhm_mm=max(scanner.fwhm_mm, 0.9 * native.spacing_mm[1]),
+        )  # fmt: skip
+        taken = scan(
+            sampled.astype(np.float32),
+            replace(taker, slice_mm=min(taker.slice_mm, 1.0)),
+            neck,
+            rng,
+            metal_lps=metal,
+        )
+        hu = resample_hu(Volume(taken, native.affine), grid)
+    return Sampled(hu, drawn.structure, drawn.level, grid)
+
+
+def draw_coarse(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
+    """Return a whole scan, of the neck and whatever else was in the field, on the coarse grid."""
+    low, high = _coverage(rng, neck)
+    field_x, field_y = _field(rng)
+    spine = _spine_between(neck, low, high)
+    y0 = spine[:, 1].mean() + rng.uniform(-0.12, 0.05) * field_y - 0.12 * max(field_y - 150, 0)
+    x0 = spine[:, 0].mean() + rng.normal(0, 0.06) * field_x
+    box = np.array([[x0 - field_x / 2, y0 - field_y / 2, low], [x0 + field_x / 2, y0 + field_y / 2, high]])
+    grid = Grid.over_box(box[0], box[1], spacing_mm=COARSE_SPACING_MM)
+    scanner = with_look(_scanner_on(grid), rng)
+    drawn = render(neck, growths, _around(rng, neck, grid), scanner, rng)
+    hu = drawn.hu.reshape(scanner.slices, scanner.steps, scanner.rows, scanner.columns).mean(axis=1)
+    return Sampled(_coarse_look(rng, hu, neck, grid), drawn.structure, drawn.level, grid)
+
+
+def _coverage(rng: np.random.Generator, neck: Neck) -> tuple[float, float]:
+    """Draw from where to where the scan runs, LPS z in mm."""
+
+    def z(s: float) -> float:
+        return float(neck.curve.point_at(s)[2])
+
+    magnum, v = z(neck.foramen_magnum_s_mm), neck.vertebrae
+    kind = rng.choice(7, p=[0.34, 0.26, 0.14, 0.08, 0.08, 0.05, 0.05])
+    if kind == 0:  # neck
+        return z(v[int(rng.integers(T1, T1 + 4))].s_mm) - 10, magnum + rng.uniform(-5, 40)
+    if kind == 1:  # head and neck, as for radiotherapy
+        return z(v[int(rng.integers(T1 + 1, len(v)))].s_mm), magnum + rng.uniform(40, 175)
+    if kind == 2:  # upper end in view, cut off below
+        return z(v[int(rng.integers(C2 + 1, C7 + 1))].s_mm) + rng.uniform(-9, 9), magnum + rng.uniform(0, 120)
+    if kind == 3:  # cut off above, first rib in view
+        return z(v[int(rng.integers(T1 + 1, T1 + 5))].s_mm), z(
+            v[int(rng.integers(C2, C7))].s_mm
+        ) + rng.uniform(-9, 9)
+    if kind == 4:  # neither end
+        top = z(v[int(rng.integers(C2 + 1, C2 + 3))].s_mm) + rng.uniform(-8, 4)
+        return top - rng.uniform(45, 75), top
+    if kind == 5:  # head alone
+        return magnum + rng.uniform(-2, 30), magnum + rng.uniform(70, 175)
+    return z(v[-1].s_mm) - 20, z(v[T1 + 1].s_mm) - rng.uniform(0, 12)  # chest alone
+
+
+def _field(rng: np.random.Generator) -> tuple[float, float]:
+    if rng.random() < 0.35:  # a spine's field
+        side = float(rng.uniform(110, 180))
+        return side, side * float(rng.uniform(0.9, 1.1))
+    side = float(rng.uniform(180, 480))
+    return side, float(min(side, 280) * rng.uniform(0.8, 1.0))
+
+
+def _coarse_look(
+    rng: np.random.Generator, hu: NDArray[np.float32], neck: Neck, grid: Grid
+) -> NDArray[np.int16]:
+    blur = rng.uniform(0, 0.45) if rng.random() < 0.6 else rng.uniform(0.45, 0.85)
+    for axis, sigma in enumerate((rng.uniform(0, 0.6), blur, blur)):
+        if sigma > 0.15:
+            hu = gaussian_filter1d(hu, sigma, axis=axis)
+    z = grid.origin_lps[2] + grid.spacing_mm[0] * np.arange(grid.shape[0])
+    c5, t2 = (float(neck.curve.point_at(neck.vertebrae[i].s_mm)[2]) for i in (C7 - 2, T1 + 1))
+    louder = 1 + rng.uniform(0, 2) * np.clip((c5 - z) / (c5 - t2), 0, 1)
+    sd = np.float32(min(rng.lognormal(np.log(9), 0.7), 60))
+    hu = hu + rng.standard_normal(hu.shape, dtype=np.float32) * sd * louder[:, None, None].astype(np.float32)
+    hu = _zeroed(rng, hu, neck, grid)
+    return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
+
+
+def _zeroed(rng: np.random.Generator, hu: NDArray[np.float32], neck: Neck, grid: Grid) -> NDArray[np.float32]:
+    """Blank what a treatment plan would: beyond a box, or a few slices."""
+    blank = float(rng.choice([-1024, -1000, 0], p=[0.6, 0.3, 0.1]))
+    if rng.random() < 0.15:
+        rows, columns = hu.shape[1:]
+        front, side = int(rng.uniform(0, 0.3) * rows), int(rng.uniform(0, 0.25) * columns)
+        hu[:, :front] = blank
+        hu[:, :, :side] = blank
+        hu[:, :, columns - side :] = blank
+    if rng.random() < 0.12:
+        k = int(rng.integers(0, hu.shape[0]))
+        hu[k : k + int(rng.integers(1, 4))] = blank
+    if rng.random() < 0.06:
+        k = int(hu.shape[0] * rng.uniform(0.75, 1))
+        hu[k:] = blank
+    return hu
+
+
+def _fine_grid(neck: Neck, low: float, high: float) -> Grid:
+    spine = _spine_between(neck, low, high)
+    least, most = spine.min(axis=0), spine.max(axis=0)
+    return Grid.over_box(
+        np.array([least[0] - SIDE_MM, least[1] - FRONT_MM, low]),
+        np.array([most[0] + SIDE_MM, most[1] + BACK_MM, high]),
+        spacing_mm=FINE_SPACING_MM,
+    )
+
+
+def _spine_between(neck: Neck, low: float, high: float) -> NDArray[np.float64]:
+    points = neck.curve.points_lps
+    inside = (points[:, 2] >= low) & (points[:, 2] <= high)
+    return np.asarray(points[inside] if inside.any() else points[-1:])
+
+
+def _scanner_on(grid: Grid) -> Scanner:
+    slices, rows, columns = grid.shape
+    return Scanner(
+        pixel_mm=grid.spacing_mm[1], slice_mm=grid.spacing_mm[0], rows=rows, columns=columns,
+        low_lps=grid.origin_lps, slices=slices,
+    )  # fmt: skip
+
+
+def _around(rng: np.random.Generator, neck: Neck, grid: Grid):  # type: ignore[no-untyped-def]
+    low = np.array(grid.origin_lps)
+    high = low + (np.array(grid.shape)[::-1] - 1) * np.array(grid.spacing_mm)[::-1]
+    return plan_surroundings(rng, neck, low - MARGIN_MM, high + MARGIN_MM)
+
+
+def _native(rng: np.random.Generator, scanner: Scanner, grid: Grid) -> Grid | None:
+    """Draw the scanner's own voxels; None where they are no coarser than the fine grid."""
+    kind = rng.choice(4, p=[0.5, 0.25, 0.13, 0.12])
+    if kind == 0:
+        return None
+    pixel = (float(rng.uniform(0.5, 0.8)), float(rng.uniform(0.5, 1.1)), float(rng.uniform(2.5, 5.2)))[
+        kind - 1
+    ]
+    thick = (float(rng.uniform(1.0, 2.5)), float(rng.uniform(2.5, 5.0)), float(rng.uniform(1.5, 3.0)))[
+        kind - 1
+    ]
+    low = np.array(grid.origin_lps) + rng.uniform(0, 1, 3) * [pixel, pixel, thick]
+    high = np.array(grid.origin_lps) + (np.array(grid.shape)[::-1] - 1) * np.array(grid.spacing_mm)[::-1]
+    return Grid.over_box(
+        low - [pixel, pixel, thick], high + [pixel, pixel, thick], spacing_mm=(thick, pixel, pixel)
+    )
