@@ -60,7 +60,7 @@ def test_a_picture_holds_its_pixels_and_nothing_else(page):
 
 def test_the_headline_says_extent_narrowest_ratio_and_k_line(page):
     assert (
-        "Continuous OPLL (near segmental) from C3 to C5, up to 5.4 ± 0.5 mm thick; narrowest free AP "
+        "Continuous OPLL (near segmental) from C3 to C5, up to 5.4 ± 0.5 mm thick; narrowest residual AP "
         "7.8 ± 0.5 mm at C4; greatest occupying ratio 41 % (95 % interval 37–45) at C4; K-line negative "
         "(−1.4 ± 0.9 mm)."
     ) in words_of(page)
@@ -80,7 +80,7 @@ def test_nothing_found_is_no_opll_seen_and_never_normal(neck):
         neck.measurements, ossification=Ossification(False), alignment=Alignment(c2_c7_cobb_deg=8.0)
     )
     said = words_of(page_of(neck, healthy))
-    assert "No OPLL ≥2 mm seen; narrowest free AP 7.8 ± 0.5 mm at C4." in said
+    assert "No OPLL ≥2 mm seen; narrowest residual AP 7.8 ± 0.5 mm at C4." in said
     assert "Why this type" not in said
     assert not re.search(r"\bnormal\b", said, flags=re.I)
 
@@ -132,7 +132,7 @@ def test_a_scan_without_levels_or_centreline_still_has_a_page(neck):
     said = words_of(text)
     assert "Measured in part." in said
     assert "Levels not named: neither dens nor rib was seen." in said
-    assert "narrowest free AP 11.2 mm;" in said or "narrowest free AP 11.2 mm." in said
+    assert "narrowest residual AP 11.2 mm;" in said or "narrowest residual AP 11.2 mm." in said
     assert 'class="sagittal"' not in text
 
 

@@ -7,13 +7,15 @@ from canalis.measurement.measurements import Apart, Measurements, PlaneMeasureme
 from canalis.report import methods, words
 from canalis.report.drawing import Drawing
 from canalis.report.facts import neck_facts
-from canalis.report.pictures import draw_axial, draw_sagittal, draw_thumbnail
+from canalis.report.pictures import AXIAL_SIZE_MM, draw_axial, draw_sagittal, draw_thumbnail
 from canalis.report.profile import draw_profile, levels_shown
 from canalis.report.record import Software, describe_input
 from canalis.report.table import COLUMNS, heading_groups, make_table
 from canalis.volume import Mask, ScanWarning, Volume
 
 TEMPLATE: Final = "page.html"
+COLUMNS_MM: Final = 172.0  # both columns of pictures on A4
+CAPTIONS_MM: Final = 11.0  # between and under the axial pictures, beyond the midsagittal one's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,11 @@ def _apart_words(found: Apart) -> str:
 
 def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[str, Any]:
     worst = words.worst_plane(measurements)
+    sagittal = draw_sagittal(volume, mask, measurements)
     return {
-        "sagittal": _svg(draw_sagittal(volume, mask, measurements)),
+        "sagittal": _svg(sagittal),
+        "columns_mm": _columns(sagittal),
+        "keys": _keys(sagittal),
         "worst_drawn": _svg(draw_axial(volume, mask, worst, lines=True) if worst else None),
         "worst_bare": _svg(draw_axial(volume, mask, worst, lines=False) if worst else None),
         "worst_title": f"Worst plane{f', {worst.level}' if worst and worst.level else ''}.",
@@ -112,6 +117,32 @@ def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[st
     }
 
 
+KEYS: Final = {
+    "canal": "canal",
+    "ossification": "OPLL",
+    "other_narrowing": "other narrowing",
+    "k-line": "K-line C2–C7, supine",
+    "wall": "posterior wall, estimated",
+    "worst": "worst plane",
+}
+"""What each class of line is called under the midsagittal picture."""
+
+
+def _keys(sagittal: Drawing | None) -> dict[str, str]:
+    """Return the keys of the lines that were drawn."""
+    svg = sagittal.to_svg() if sagittal else ""
+    return {name: said for name, said in KEYS.items() if f'class="{name}"' in svg}
+
+
+def _columns(sagittal: Drawing | None) -> tuple[float, float]:
+    """Return the widths at which the midsagittal picture is as high as the two axial ones over each other."""
+    if sagittal is None:
+        return 1.0, 1.0
+    steep, axials = sagittal.height_mm / sagittal.width_mm, 2 * AXIAL_SIZE_MM[1] / AXIAL_SIZE_MM[0]
+    axial = (COLUMNS_MM * steep - CAPTIONS_MM) / (steep + axials)
+    return round(COLUMNS_MM - axial, 1), round(axial, 1)
+
+
 def _svg(picture: Drawing | None) -> str:
     """Return a picture as markup that the template does not escape: every word in it is escaped already."""
     from markupsafe import Markup
@@ -121,7 +152,7 @@ def _svg(picture: Drawing | None) -> str:
 
 def _strip_words(plane: PlaneMeasurement) -> str:
     return (
-        f"free {words.number(plane.residual_ap_mm)} mm"
+        f"residual {words.number(plane.residual_ap_mm)} mm"
         if plane.residual_ap_mm is not None
         else "not measured"
     )
@@ -132,13 +163,15 @@ def _worst_words(plane: PlaneMeasurement) -> str:
     error = plane.uncertainty.get
     free = words.with_error(plane.residual_ap_mm, error("residual_ap_mm"), "mm")
     if not plane.ossification_thickness_mm:
-        return f"Free AP {free} on the midline."
+        return f"Residual AP {free} on the midline."
     thickness = words.with_error(plane.ossification_thickness_mm, error("ossification_thickness_mm"), "mm")
     canal = words.with_error(plane.thickness_canal_ap_mm, error("thickness_canal_ap_mm"), "mm")
     ratio = ""
     if plane.occupying_ratio_percent is not None:
         ratio = f": {words.ratio_in_words(plane.occupying_ratio_percent, error('occupying_ratio_percent'))}"
-    return f"OPLL {thickness} of {canal} canal on one line, {_beside_midline(plane)}{ratio}. Free AP {free}."
+    return (
+        f"OPLL {thickness} of {canal} canal on one line, {_beside_midline(plane)}{ratio}. Residual AP {free}."
+    )
 
 
 def _beside_midline(plane: PlaneMeasurement) -> str:

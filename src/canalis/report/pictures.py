@@ -26,6 +26,8 @@ STRUCTURES: Final = {
 }
 """Outlines, back to front: which labels each goes round, and its colour."""
 
+AXIAL_SIZE_MM: Final = (60.0, 54.0)
+"""Width and height of the worst plane's pictures: body, arch, facets, the root of the spinous process."""
 NAME_IN_FRONT_MM: Final = 23.0  # from the posterior wall to where a level's name ends: a body and 5 mm
 
 
@@ -70,7 +72,7 @@ def _outline_structures(
     picture: Drawing, mask: Mask, surface_lps: NDArray[np.float64], pixel_mm: float, *, width: float = 0.45
 ) -> None:
     for name, (labels, color) in STRUCTURES.items():
-        for outline in outlines_on(mask, labels, surface_lps):
+        for outline in outlines_on(mask, labels, surface_lps, pixel_mm=pixel_mm):
             points = (outline[:, ::-1] + 0.5) * pixel_mm
             picture.path(points, color=color, width=width, closed=True, name=name)
 
@@ -127,9 +129,12 @@ def draw_axial(volume: Volume, mask: Mask, measured: PlaneMeasurement, *, lines:
     Returns
     -------
     Drawing
-        60 by 56 mm, the patient's left on the right.
+        Of AXIAL_SIZE_MM, the patient's left on the right.
     """
-    image = sample_plane(volume, plane_of(measured), half_width_mm=30, anterior_mm=26, posterior_mm=30)
+    width, height = AXIAL_SIZE_MM
+    image = sample_plane(
+        volume, plane_of(measured), half_width_mm=width / 2, anterior_mm=26, posterior_mm=height - 26
+    )
     picture = _axial_base(image, f"Axial CT at {measured.level or measured.part}")
     if lines:
         _outline_plane(picture, image, mask, measured, width=0.4)
@@ -177,7 +182,7 @@ def _in_picture(image: PlaneImage, points_lps: NDArray[np.float64]) -> NDArray[n
 RULER_WORDS_MM: Final = 16.0  # what a length with its error takes at the picture's edge
 RULERS: Final = (
     ("ossification_thickness_mm", "OPLL", drawing.OSSIFICATION),
-    ("residual_ap_mm", "free", drawing.PAPER),
+    ("residual_ap_mm", "residual", drawing.PAPER),
 )
 
 

@@ -14,8 +14,8 @@ from canalis.report.drawing import Drawing
 from canalis.report.words import with_error
 
 WIDTH_MM: Final = 178.0  # of an A4 page within its margins
-HEIGHT_MM: Final = 44.0
-TOP, BOTTOM = 4.0, 38.0
+HEIGHT_MM: Final = 40.0
+TOP, BOTTOM = 3.5, 34.0
 INK, FAINT, GRID = "#1d2733", "#6b7785", "#dfe4ea"
 RESIDUAL, THICKNESS = "#1f6fa8", "#b8690b"
 

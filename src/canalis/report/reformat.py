@@ -18,7 +18,11 @@ from canalis.measurement.planes import PlaneImage, sample_hu, unit
 from canalis.volume import Mask, Volume
 
 SAGITTAL_PIXEL_MM: Final = 0.4
-ABOVE_MM, BELOW_MM = 16.0, 8.0  # past the ends of the centreline: the arch of C1 above, a disc below
+ABOVE_MM, BELOW_MM = 22.0, 8.0  # past the ends of the centreline: the dens's tip above, a disc below
+LEAST_DEPTH_MM, MOST_DEPTH_MM = 84.0, 110.0  # front to back: bodies and spinous processes; the neck's skin
+DEPTH_PER_HEIGHT = 0.56  # the picture's shape between those two
+IN_FRONT_SHARE = 0.48  # of the depth that lies before the middle of the canal
+OUTLINE_BLUR_MM = 0.5  # takes the stairs of the label map's voxels from a drawn outline
 HEAD: Final = np.array([0.0, 0.0, 1.0])
 
 
@@ -55,8 +59,6 @@ def sample_sagittal(
     volume: Volume,
     measurements: Measurements,
     *,
-    anterior_mm: float = 42.0,
-    posterior_mm: float = 46.0,
     pixel_mm: float = SAGITTAL_PIXEL_MM,
 ) -> SagittalImage:
     """Return the CT on the midsagittal surface, from above the centreline to below it.
@@ -67,9 +69,6 @@ def sample_sagittal(
         The CT.
     measurements : Measurements
         Whose centreline the surface follows; it needs two points or more.
-    anterior_mm, posterior_mm : float
-        How far the picture reaches in front of and behind the centreline's most forward and most
-        backward points, less half of what lies between the two.
     pixel_mm : float
         Of both axes.
 
@@ -84,8 +83,9 @@ def sample_sagittal(
     height, depth = line @ down, line @ back
     first, last = _rows_inside(volume, line, down, back)
     rows = np.arange(max(height[0] - ABOVE_MM, first), min(height[-1] + BELOW_MM, last), pixel_mm)
-    middle = (depth.min() + depth.max()) / 2
-    columns = np.arange(middle - anterior_mm, middle + posterior_mm, pixel_mm)
+    reach = float(np.clip(DEPTH_PER_HEIGHT * (rows[-1] - rows[0]), LEAST_DEPTH_MM, MOST_DEPTH_MM))
+    front = (depth.min() + depth.max()) / 2 - IN_FRONT_SHARE * reach
+    columns = np.arange(front, front + reach, pixel_mm)
     centers = _along(rows, height, line, down)
     own = _interpolated(rows, height, directions)
     own = own / (own @ back)[:, None]  # a step of one column is one pixel as seen
@@ -142,7 +142,7 @@ def _interpolated(
 
 
 def outlines_on(
-    mask: Mask, labels: tuple[int, ...], points_lps: NDArray[np.float64]
+    mask: Mask, labels: tuple[int, ...], points_lps: NDArray[np.float64], *, pixel_mm: float
 ) -> list[NDArray[np.float64]]:
     """Return where structures of a label map are cut by a surface, as smooth outlines.
 
@@ -154,6 +154,8 @@ def outlines_on(
         What belongs to the structure.
     points_lps : ndarray of shape (rows, columns, 3)
         The surface, LPS+ mm.
+    pixel_mm : float
+        Between its points.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def outlines_on(
     inside = _sample_structure(mask, labels, points_lps)
     if inside is None:
         return []
-    framed = np.pad(inside, 1)
+    framed = np.pad(ndimage.gaussian_filter(inside, OUTLINE_BLUR_MM / pixel_mm), 1)
     return [contour - 1 for contour in find_contours(framed, 0.5) if len(contour) > 12]
 
 

@@ -32,7 +32,7 @@ COLUMNS: Final = (
     Column("occupying_ratio_percent", "on line", "%", 0, group="Occupying ratio"),
     Column("occupying_ratio_midline_percent", "midline", "%", 0, group="Occupying ratio"),
     Column("area_occupying_ratio_percent", "area", "%", 0, group="Occupying ratio"),
-    Column("residual_ap_mm", "Free AP", "mm"),
+    Column("residual_ap_mm", "Residual AP", "mm"),
     Column("torg_pavlov_ratio", "Torg", "", 2),
     Column("confidence", "Conf.", "", 2),
 )

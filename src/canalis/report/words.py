@@ -160,7 +160,7 @@ def _narrowest(measurements: Measurements) -> str:
     if least.residual_ap_mm is None:
         return "narrowest place not measured"
     where = f" at {least.level}" if least.level else ""
-    return f"narrowest free AP {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}{where}"
+    return f"narrowest residual AP {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}{where}"
 
 
 def worst_plane(measurements: Measurements) -> PlaneMeasurement | None:
