@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, Self, TypeVar
+from typing import Final, Literal, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 
 RIGHT_ANGLE_TOLERANCE = 1e-3  # cosine between two axes: 0.06 degrees, far below half a voxel over a neck
 GEOMETRY_TOLERANCE_MM = 1e-3  # two grids this close at every corner are one grid
+SAME_VOXELS_MM = 0.02  # what float32 headers and other programs' rounding make of one grid
 
 HounsfieldArray = NDArray[np.int16] | NDArray[np.float32]
 
@@ -142,9 +143,16 @@ class _Grid:
         """Return True when both have the same shape and every corner lies within a micrometre."""
         if self.shape != other.shape:
             return False
+        return self._farthest_mm(other) < GEOMETRY_TOLERANCE_MM
+
+    def _farthest_mm(self, other: "_Grid") -> float:
+        """Return how far the corners of this grid lie from the same indices of another."""
         corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(3, -1).T.astype(float)
-        apart = np.abs(self.to_lps(corners) - other.to_lps(corners)).max()
-        return bool(apart < GEOMETRY_TOLERANCE_MM)
+        return float(np.abs(self.to_lps(corners) - other.to_lps(corners)).max())
+
+
+def _described(grid: _Grid) -> str:
+    return f"{grid.shape} of " + " x ".join(f"{spacing:.3g}" for spacing in grid.spacing_mm) + " mm"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,7 +207,7 @@ class Volume(_Grid):
             A value with the same voxel at every LPS point.
         """
         hu, affine = reorder_axes(self.hu, self.affine, order=order, flip=flip)
-        return replace(self, hu=hu, affine=affine)
+        return replace(self, hu=cast(HounsfieldArray, hu), affine=affine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,6 +242,27 @@ class Mask(_Grid):
         """Return the same labels at the same places, stored in another axis order (see Volume)."""
         labels, affine = reorder_axes(self.labels, self.affine, order=order, flip=flip)
         return replace(self, labels=labels, affine=affine)
+
+    def on_grid_of(self, grid: _Grid) -> Self:
+        """Return the same labels in the axis order of another grid, whose voxels must be these.
+
+        Raises
+        ------
+        GeometryError
+            If the voxels of the two are not at the same places.
+        """
+        turned = np.rint(np.linalg.inv(self.affine[:3, :3]) @ grid.affine[:3, :3] * 2) / 2
+        a, b, c = (int(i) for i in np.abs(turned).argmax(axis=0))
+        found = self
+        if sorted((a, b, c)) == [0, 1, 2]:
+            backwards = [bool(turned[axis, i] < 0) for i, axis in enumerate((a, b, c))]
+            found = self.with_axes((a, b, c), (backwards[0], backwards[1], backwards[2]))
+        if found.shape != grid.shape or found._farthest_mm(grid) > SAME_VOXELS_MM:
+            raise GeometryError(
+                f"Expected a label map on the voxels of the CT, {_described(grid)}, "
+                f"found {_described(self)} elsewhere. Save it with the CT as its reference."
+            )
+        return replace(found, affine=grid.affine)
 
 
 def reorder_axes(

@@ -1,0 +1,283 @@
+"""The stages joined: a CT in, measurements and a folder of results out.
+
+Read, segment, refine, measure, report. Each stage also stands on its own; nothing here measures.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from canalis import __version__
+from canalis.labels import VERTEBRA_LABELS
+from canalis.measurement.measurements import Measurements
+from canalis.read import read_volume
+from canalis.result_folder import check_free, result_folder
+from canalis.run_record import Stopwatch, make_run_record, write_run_record
+from canalis.segment.segmentation import LevelNaming, Segmentation
+from canalis.volume import INCOMPLETE_SCAN_CODES, Mask, Progress, ScanWarning, Volume
+
+AIR_BELOW_HU: Final = -300  # no tissue, and no foam of a head rest either, is less dense
+LEAST_TISSUE: Final = 1e-3  # share of voxels; less is a table, a wire, or noise
+EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
+NOT_NAMED: Final = LevelNaming(False, None, "The scan was refused before levels were looked for.")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run left, and what to tell the user.
+
+    Attributes
+    ----------
+    measurements : Measurements
+        As written to ``measurements.json``.
+    seconds : mapping of str to float
+        Time by stage: read, segment, refine, measure, report.
+    folder : Path or None
+        Where the files are.
+    """
+
+    measurements: Measurements
+    seconds: Mapping[str, float]
+    folder: Path | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 measured, 3 partial, 1 refused."""
+        return EXIT_CODES[self.measurements.status]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may ask of one measurement.
+
+    Attributes
+    ----------
+    series : str or None
+        Series instance UID, or its hash, where the input holds several.
+    hint : tuple of str and float, or None
+        A level and the height of its middle, LPS mm, from which the others are counted.
+    label_map : Path or None
+        A corrected ``segmentation.nii.gz`` to measure instead of the network's.
+    overwrite : bool
+        Whether results that are there may be replaced.
+    command : tuple of str
+        The command for ``run.json``, without paths.
+    """
+
+    series: str | None = None
+    hint: tuple[str, float] | None = None
+    label_map: Path | None = None
+    overwrite: bool = False
+    command: tuple[str, ...] = field(default=())
+
+
+def measure(
+    volume: Volume, *, hint: tuple[str, float] | None = None, progress: Progress | None = None
+) -> Measurements:
+    """Measure the spinal canal and its ossification on a CT.
+
+    Parameters
+    ----------
+    volume : Volume
+        From `canalis.read_volume`, or made of an array and an affine.
+    hint : tuple of str and float, optional
+        A level and the height of its middle, such as ``("C2", 1079.0)``, LPS mm.
+    progress : callable, optional
+        Called with what is being done, steps done and steps in all.
+
+    Returns
+    -------
+    Measurements
+        Lengths in mm, points in LPS+ mm. Status "refused", with a warning that says why, where there is
+        no neck to measure.
+
+    Examples
+    --------
+    >>> import canalis
+    >>> volume = canalis.read_volume("CT_NECK")  # doctest: +SKIP
+    >>> canalis.measure(volume).narrowest.residual_ap_mm  # doctest: +SKIP
+    9.4
+    """
+    measurements, _ = _measure(volume, None, hint, progress, Stopwatch())
+    return measurements
+
+
+def measure_to_folder(
+    source: Path, folder: Path, options: Options = Options(), *, progress: Progress | None = None
+) -> Result:
+    """Read one CT, measure it, and write every file of the result.
+
+    Parameters
+    ----------
+    source : Path
+        A folder, zip or file.
+    folder : Path
+        Made by this; it is there whole or not at all.
+    options : Options
+        What the user asked for.
+    progress : callable, optional
+        Called as the work goes on.
+
+    Returns
+    -------
+    Result
+        A refused CT leaves ``measurements.json`` and ``run.json`` alone.
+
+    Raises
+    ------
+    ReadError, GeometryError
+        If the input cannot be read; nothing is written.
+    OutputError
+        If the folder holds results already, or cannot be written.
+    """
+    check_free(folder, overwrite=options.overwrite)
+    watch = Stopwatch()
+    with watch.stage("read"):
+        volume = read_volume(source, options.series, progress=progress)
+        drawn = None if options.label_map is None else read_drawn(options.label_map, volume)
+    measurements, segmentation = _measure(volume, drawn, options.hint, progress, watch)
+    with result_folder(folder) as beside:
+        _write(beside, measurements, segmentation, volume, options, watch)
+    return Result(measurements, dict(watch.seconds), folder)
+
+
+def read_drawn(path: Path, volume: Volume) -> Segmentation:
+    """Return a segmentation from a label map that a person corrected.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI, labels as in ``segmentation.nii.gz``, on the voxels of the CT in any axis order.
+    volume : Volume
+        The CT.
+
+    Raises
+    ------
+    ReadError
+        If it is no label map.
+    GeometryError
+        If it does not lie on the CT's voxels.
+    """
+    from canalis.read.nifti import read_label_map
+
+    mask = read_label_map(path).on_grid_of(volume)
+    return Segmentation(mask=mask, levels=_levels_of(mask))
+
+
+def _levels_of(mask: Mask) -> LevelNaming:
+    present = np.bincount(mask.labels.reshape(-1), minlength=256) > 0
+    named = [level for level, label in VERTEBRA_LABELS.items() if present[label]]
+    if not named:
+        return LevelNaming(False, None, "The label map names no vertebra.")
+    return LevelNaming(True, "hint", f"Levels as named in the label map: {named[0]} to {named[-1]}.")
+
+
+def _measure(
+    volume: Volume,
+    drawn: Segmentation | None,
+    hint: tuple[str, float] | None,
+    progress: Progress | None,
+    watch: Stopwatch,
+) -> tuple[Measurements, Segmentation | None]:
+    """Return the measurements, and what they were measured on unless the scan was refused."""
+    from canalis.measurement import measure_segmentation
+
+    empty = why_empty(volume)
+    if empty is not None:
+        return _refused(volume, empty), None
+    segmentation = drawn
+    if segmentation is None:
+        with watch.stage("segment"):
+            segmentation = _segment(volume, hint, progress)
+    with watch.stage("measure"):
+        measurements = measure_segmentation(segmentation, volume, progress=progress)
+    return with_scan_warnings(measurements, volume), segmentation
+
+
+def _segment(volume: Volume, hint: tuple[str, float] | None, progress: Progress | None) -> Segmentation:
+    from canalis.segment import segment  # type: ignore[attr-defined]
+
+    found: Segmentation = segment(volume, hint=hint, progress=progress)
+    return found
+
+
+def why_empty(volume: Volume) -> ScanWarning | None:
+    """Return why a CT holds nothing to look at, or None.
+
+    Parameters
+    ----------
+    volume : Volume
+        Any CT.
+
+    Returns
+    -------
+    ScanWarning or None
+        ``all-air``, or ``one-value`` where every voxel is the same.
+    """
+    thin = tuple(slice(None, None, max(1, n // 128)) for n in volume.shape)
+    sample = volume.hu[thin]
+    if sample.min() == sample.max():
+        return ScanWarning("one-value", f"Expected a CT, found {sample.min()} HU in every voxel.")
+    if float(np.mean(sample > AIR_BELOW_HU)) < LEAST_TISSUE:
+        message = "Expected a CT of a neck, found nothing but air. Check which series was exported."
+        return ScanWarning("all-air", message)
+    return None
+
+
+def _refused(volume: Volume, why: ScanWarning) -> Measurements:
+    refused = Measurements(status="refused", levels=NOT_NAMED, warnings=(why,))
+    return with_scan_warnings(refused, volume)
+
+
+def with_scan_warnings(measurements: Measurements, volume: Volume) -> Measurements:
+    """Return measurements with the reader's warnings first, partial where slices are missing."""
+    acquisition = volume.acquisition
+    said = () if acquisition is None else acquisition.warnings
+    status = measurements.status
+    if status == "measured" and any(warning.code in INCOMPLETE_SCAN_CODES for warning in said):
+        status = "partial"
+    return replace(measurements, status=status, warnings=(*said, *measurements.warnings))
+
+
+def _write(
+    beside: Path,
+    measurements: Measurements,
+    segmentation: Segmentation | None,
+    volume: Volume,
+    options: Options,
+    watch: Stopwatch,
+) -> None:
+    from canalis.report import Software, write_report
+    from canalis.report.files import write_record
+
+    models, inference = _networks(options.label_map is None and segmentation is not None)
+    software = Software(version=__version__, models=models)
+    with watch.stage("report"):
+        if segmentation is None:
+            write_record(beside, measurements=measurements, volume=volume, software=software)
+        else:
+            write_report(
+                beside, measurements=measurements, segmentation=segmentation, volume=volume, software=software
+            )
+    record = make_run_record(
+        command=options.command,
+        volume=volume,
+        warnings=measurements.warnings,
+        seconds=watch.seconds,
+        models=models,
+        inference=inference,
+    )
+    write_run_record(beside, record)
+
+
+def _networks(ran: bool) -> tuple[dict[str, str], Mapping[str, Any] | None]:
+    """Return the hashes of the networks that ran, and how they were run."""
+    return {}, None
+
+
+def why_refused(measurements: Measurements) -> str:
+    """Return in one line why a scan was refused: the message of the warning added last."""
+    return measurements.warnings[-1].message if measurements.warnings else "The scan was refused."
