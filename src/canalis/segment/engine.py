@@ -1,0 +1,132 @@
+"""Running an exported network: openvino, or onnxruntime where openvino is not installed."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.errors import ModelError
+
+EngineName = Literal["openvino", "onnxruntime"]
+DEFAULT_THREADS: Final = 2
+
+
+class Engine(Protocol):
+    """A network ready to run, always in float32.
+
+    Attributes
+    ----------
+    name : str
+        ``openvino`` or ``onnxruntime``.
+    threads : int
+        CPU threads that it uses.
+    """
+
+    name: EngineName
+    threads: int
+
+    def run(self, hu: NDArray[np.float32]) -> list[NDArray[Any]]:
+        """Return the network's outputs, in their order."""
+        ...
+
+
+class _OpenVino:
+    name: EngineName = "openvino"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import openvino
+
+        self.threads = threads
+        core = openvino.Core()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        self._model = core.compile_model(core.read_model(str(path)), "CPU", settings)
+        self._request = self._model.create_infer_request()
+
+    def run(self, hu: NDArray[np.float32]) -> list[NDArray[Any]]:
+        found = self._request.infer([np.ascontiguousarray(hu)])
+        return [np.array(found[output]) for output in self._model.outputs]
+
+
+class _OnnxRuntime:
+    name: EngineName = "onnxruntime"
+
+    def __init__(self, path: Path, threads: int) -> None:
+        import onnxruntime
+
+        self.threads = threads
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        onnxruntime.disable_telemetry_events()
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, hu: NDArray[np.float32]) -> list[NDArray[Any]]:
+        return [np.asarray(out) for out in self._session.run(None, {self._input: np.ascontiguousarray(hu)})]
+
+
+_ENGINES: Final[dict[EngineName, Callable[[Path, int], Engine]]] = {
+    "openvino": _OpenVino,
+    "onnxruntime": _OnnxRuntime,
+}
+
+
+def default_threads() -> int:
+    """Return CANALIS_THREADS, or the CPUs that this process may use."""
+    named = os.environ.get("CANALIS_THREADS", "")
+    if named.isdigit() and int(named) > 0:
+        return int(named)
+    return (
+        len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count() or DEFAULT_THREADS
+    )
+
+
+def load_engine(path: Path, *, threads: int | None = None, engine: EngineName | None = None) -> Engine:
+    """Load a network.
+
+    Parameters
+    ----------
+    path : Path
+        ONNX file.
+    threads : int, optional
+        CPU threads; by default as many as this process may use.
+    engine : {"openvino", "onnxruntime"}, optional
+        By default CANALIS_ENGINE, else the first that is installed.
+
+    Returns
+    -------
+    Engine
+        Ready to run.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, or neither engine is installed.
+    """
+    if not path.exists():
+        raise ModelError(
+            f"Expected the model {path.name} in {path.parent}, found none. Install canalis again."
+        )
+    chosen = engine or os.environ.get("CANALIS_ENGINE", "")
+    names: list[EngineName] = [name for name in _ENGINES if chosen in ("", name)]
+    for name in names:
+        try:
+            return _ENGINES[name](path, threads or default_threads())
+        except ImportError:
+            continue
+        except Exception as error:
+            raise ModelError(
+                f"{name} cannot run {path.name}: {' '.join(str(error).split())[:300]}"
+            ) from error
+    wanted = chosen or "openvino or onnxruntime"
+    raise ModelError(f"Expected {wanted} to run the network, found none. Install canalis[onnxruntime].")

@@ -1,0 +1,196 @@
+"""Batches drawn from the cache: which places, a function of seed, step and rank alone.
+
+Nothing here remembers anything between steps, so that a run taken up again draws what it would
+have drawn.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from canalis.phantom.structures import Structure
+from canalis.segment.grids import AIR_HU
+from canalis.train.augment import Strength, vary_slices, vary_volumes
+from canalis.train.cache import Case, Sampled
+from canalis.train.nets import SLICE_OFFSETS
+from canalis.train.truth import IGNORED, coarse_classes, fine_classes, level_classes
+
+PATCH_MARGIN: Final = 1.4
+"""A patch is this much larger than the crop, so that a turned and shrunk crop stays inside it."""
+
+OSSIFIED_SHARE: Final = 0.45
+"""Of crops, those centred on a slice with ossification; the rest are any slice."""
+
+NARROWED_SHARE: Final = 0.1
+SPINE_SHARE: Final = 0.85  # of coarse crops, those near the canal
+CANAL: Final = (Structure.RESIDUAL_CANAL, Structure.OSSIFICATION, Structure.OTHER_NARROWING)
+THICKENED_SHARE: Final = 0.25
+THICK_REACH: Final = 8  # slices on each side that a thickened stack is averaged from
+
+
+class Batches(Protocol):
+    """A source of batches."""
+
+    def draw(self, cases: Sequence[Case], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return HU and target of one batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FineBatches:
+    """Stacks of five slices with the classes of the middle one.
+
+    Attributes
+    ----------
+    size : int
+        Crops a batch.
+    crop : int
+        Pixels of 0.5 mm along each side.
+    strength : Strength
+        How much a crop is varied.
+    """
+
+    size: int
+    crop: int
+    strength: Strength
+
+    def draw(self, cases: Sequence[Case], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return HU (n, 5, crop, crop) and target (n, crop, crop), uint8."""
+        patch = int(self.crop * PATCH_MARGIN)
+        stacks = np.full((self.size, len(SLICE_OFFSETS), patch, patch), AIR_HU, dtype=np.float32)
+        targets = np.zeros((self.size, patch, patch), dtype=np.uint8)
+        usable = [case for case in cases if case.slices_with.get("canal")]
+        for i in range(self.size):
+            case = usable[int(rng.integers(len(usable)))]
+            sampled = case.load("fine")
+            middle = _pick_slice(case, sampled.hu.shape[0], rng)
+            structure = np.asarray(sampled.structure[middle])
+            centre = _centre_of(structure, rng, jitter=0.16 * self.crop)
+            into, out = _window(structure.shape, centre, (patch, patch))
+            stacks[i][(slice(None), *into)] = _stack(sampled, middle, out, rng)
+            targets[i][into] = fine_classes(structure[out])
+        return vary_slices(torch.from_numpy(stacks), torch.from_numpy(targets), self.crop, self.strength, rng)
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseBatches:
+    """Blocks at 2.5 mm with structure and level of every voxel.
+
+    Attributes
+    ----------
+    size : int
+        Blocks a batch.
+    crop : int
+        Voxels of 2.5 mm along each side.
+    strength : Strength
+        How much a block is varied.
+    """
+
+    size: int
+    crop: int
+    strength: Strength
+
+    def draw(self, cases: Sequence[Case], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return HU (n, 1, crop, crop, crop) and target (n, 2, crop, crop, crop), uint8."""
+        patch = int(self.crop * PATCH_MARGIN)
+        blocks = np.full((self.size, 1, patch, patch, patch), AIR_HU, dtype=np.float32)
+        targets = np.full((self.size, 2, patch, patch, patch), IGNORED, dtype=np.uint8)
+        targets[:, 0] = 0
+        for i in range(self.size):
+            sampled = cases[int(rng.integers(len(cases)))].load("coarse")
+            centre = _block_centre(sampled, rng, jitter=0.35 * self.crop)
+            into, out = _window(sampled.hu.shape, centre, (patch, patch, patch))
+            structure = np.asarray(sampled.structure[out])
+            blocks[i, 0][into] = sampled.hu[out]
+            targets[i, 0][into] = coarse_classes(structure)
+            targets[i, 1][into] = level_classes(np.asarray(sampled.level[out]), structure)
+        return vary_volumes(
+            torch.from_numpy(blocks), torch.from_numpy(targets), self.crop, self.strength, rng
+        )
+
+
+def _pick_slice(case: Case, slices: int, rng: np.random.Generator) -> int:
+    chance = rng.random()
+    ossified = case.slices_with.get("ossification", ())
+    narrowed = case.slices_with.get("narrowing", ())
+    if ossified and chance < OSSIFIED_SHARE:
+        return int(rng.choice(ossified))
+    if narrowed and chance > 1 - NARROWED_SHARE:
+        return int(rng.choice(narrowed))
+    return int(rng.integers(slices))
+
+
+def _centre_of(
+    structure: NDArray[np.uint8], rng: np.random.Generator, *, jitter: float
+) -> NDArray[np.float64]:
+    """Return a place near the canal, or anywhere on a slice without one."""
+    canal = np.argwhere((structure > 0) & (structure <= Structure.OTHER_NARROWING))
+    if len(canal) == 0:
+        return rng.uniform(0.25, 0.75, 2) * structure.shape
+    return np.asarray(canal.mean(axis=0) + rng.uniform(-jitter, jitter, 2))
+
+
+def _block_centre(sampled: Sampled, rng: np.random.Generator, *, jitter: float) -> NDArray[np.float64]:
+    shape = np.array(sampled.hu.shape)
+    if rng.random() < SPINE_SHARE:
+        slices = np.flatnonzero(np.isin(sampled.structure, CANAL).any(axis=(1, 2)))
+        if slices.size:
+            k = int(rng.choice(slices))
+            row, column = np.argwhere(np.isin(sampled.structure[k], CANAL)).mean(axis=0)
+            return np.array([k, row, column]) + rng.uniform(-jitter, jitter, 3)
+    return np.asarray(rng.uniform(0, 1, 3) * shape)
+
+
+def _window(
+    shape: tuple[int, ...], centre: NDArray[np.float64], size: tuple[int, ...]
+) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Return where in the patch and where in the array a window around a centre lies."""
+    into, out = [], []
+    for n, c, s in zip(shape, centre, size, strict=True):
+        start = round(float(c)) - s // 2
+        low, high = max(start, 0), min(start + s, n)
+        high = max(high, low)
+        out.append(slice(low, high))
+        into.append(slice(low - start, low - start + high - low) if high > low else slice(0, 0))
+    return tuple(into), tuple(out)
+
+
+def _stack(
+    sampled: Sampled, middle: int, out: tuple[slice, ...], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return the network's five slices around one, at times as a scanner with thick slices gives them."""
+    last = sampled.hu.shape[0] - 1
+    if rng.random() >= THICKENED_SHARE:
+        index = [min(max(middle + o, 0), last) for o in SLICE_OFFSETS]
+        return np.stack([sampled.hu[k][out] for k in index]).astype(np.float32)
+    around = range(middle - THICK_REACH, middle + THICK_REACH + 1)
+    plain = np.stack([sampled.hu[min(max(k, 0), last)][out] for k in around]).astype(np.float32)
+    weights = thick_slice_weights(float(rng.uniform(1.5, 3.0)), float(rng.random()))
+    return np.asarray(np.tensordot(weights, plain, axes=1), dtype=np.float32)
+
+
+def thick_slice_weights(thickness: float, phase: float) -> NDArray[np.float32]:
+    """Return (5, 17) weights: slices averaged over a thickness, then interpolated back to 1 mm.
+
+    Parameters
+    ----------
+    thickness : float
+        Slices of 1 mm averaged into one, at most 3.
+    phase : float
+        Where the thick slices begin, between 0 and 1 of a thickness.
+    """
+    places = np.arange(-THICK_REACH, THICK_REACH + 1)
+    weights = np.zeros((len(SLICE_OFFSETS), len(places)), dtype=np.float32)
+    for i, offset in enumerate(SLICE_OFFSETS):
+        position = offset / thickness + phase
+        below = np.floor(position)
+        for which, share in ((below, below + 1 - position), (below + 1, position - below)):
+            centre = (which - phase) * thickness
+            box = np.clip(thickness / 2 + 0.5 - np.abs(places - centre), 0, 1)
+            weights[i] += share * box / box.sum()
+    return weights

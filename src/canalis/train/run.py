@@ -1,0 +1,67 @@
+"""What the command `canalis train` does: make cases, train, export."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from canalis.errors import ModelError
+from canalis.train.cache import VALIDATION_SEED, produce_cases
+from canalis.train.plan import Plan, read_plan
+
+Tell = Callable[[str], None]
+
+
+def load_maker(name: str) -> Callable[[int, Path], None]:
+    """Return the function ``module:name`` that writes the case of a seed into a folder."""
+    module, _, function = name.partition(":")
+    try:
+        maker: Callable[[int, Path], None] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ModelError(
+            f"Expected maker to name a function as module:name, found {name!r}: {error}."
+        ) from None
+    return maker
+
+
+def seeds_of(plan: Plan) -> Iterator[int]:
+    """Return the seeds of a plan's cases: validation early, so that the curves have something to show."""
+    first = min(8, plan.training_cases)
+    yield from range(first)
+    yield from range(VALIDATION_SEED, VALIDATION_SEED + plan.validation_cases)
+    yield from range(first, plan.training_cases)
+
+
+def make_cases(config: Path, *, tell: Tell) -> None:
+    """Fill the cache of a plan; what is there already is left alone."""
+    plan = read_plan(config)
+    began = time.perf_counter()
+    made = 0
+
+    def note(seed: int) -> None:
+        nonlocal made
+        made += 1
+        tell(f"case {seed}: {made} made, {(time.perf_counter() - began) / made:.1f} s each")
+
+    produce_cases(load_maker(plan.maker), seeds_of(plan), plan.cases, workers=plan.workers, progress=note)
+
+
+def train(config: Path, *, tell: Tell) -> None:
+    """Train, or take up, the run of a plan, then export it beside its checkpoint."""
+    from canalis.train.export import export_run
+    from canalis.train.loop import Run
+
+    plan = read_plan(config)
+    run = Run(plan)
+    if run.step:
+        tell(f"taken up at step {run.step} of {plan.steps}")
+    run.train(tell=tell if run.rank == 0 else None)
+    if run.rank == 0:
+        tell(f"wrote {export_run(plan, plan.out / 'model')}")
+
+
+def export(config: Path, folder: Path, *, tell: Tell) -> None:
+    """Export a run's last checkpoint."""
+    from canalis.train.export import export_run
+
+    tell(f"wrote {export_run(read_plan(config), folder)}")
