@@ -9,6 +9,7 @@ from canalis.refine.curves import (
     equal_arc_places,
     is_star_shaped,
     outward_normals,
+    perimeter,
     signed_area,
     spacing_ratio,
     uncrossed_places,
@@ -70,7 +71,10 @@ def checked_rows(
     reasons = _lost(rows, curves, pull)
     _undo_crossings(rows, curves, reasons)
     _spread_points(rows, curves, settings)
-    energy = pull.external_energy(curves) + internal_energy(pull.energy, rows.moved, rows.spacing_mm)
+    start_spacing = (
+        perimeter(rows.start) / curves.shape[1]
+    )  # the same at every check, so that energies compare
+    energy = pull.external_energy(curves) + internal_energy(pull.energy, rows.moved, start_spacing)
     _control_step(rows, energy, settings)
     return Check(speed_mm=np.asarray(speed, np.float64), energy=energy, reasons=reasons)
 
@@ -101,14 +105,15 @@ def _undo_crossings(rows: Rows, curves: NDArray[np.complex64], reasons: list[str
         if rows.undone[row] >= MOST_UNDONE:
             reasons[row] = f"crossed itself again after {MOST_UNDONE} crossings were undone"
             continue
-        rows.reread(int(row), places)
+        rows.reread(np.array([row]), places[None])
         rows.undone[row] += 1
 
 
 def _spread_points(rows: Rows, curves: NDArray[np.complex64], settings: SnakeSettings) -> None:
     """Space points equally where they have crowded."""
-    for row in np.flatnonzero(spacing_ratio(curves) > settings.spacing_ratio):
-        rows.reread(int(row), equal_arc_places(rows.curves[row : row + 1], curves.shape[1])[0])
+    crowded = np.flatnonzero(spacing_ratio(curves) > settings.spacing_ratio)
+    if len(crowded):
+        rows.reread(crowded, equal_arc_places(rows.curves[crowded], curves.shape[1]))
 
 
 def _control_step(rows: Rows, energy: NDArray[np.float64], settings: SnakeSettings) -> None:

@@ -1,6 +1,6 @@
 """Everything that pulls on the contours of one call, set up once and read in each step."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,13 @@ from canalis.refine.curves import outward_normals, perimeter, signed_area
 from canalis.refine.energies import Energy, edge_map, gaussian_edge_force, gradient_vector_flow_force
 from canalis.refine.normals import (
     LEAST_NEARNESS_MM,
-    Place,
     bone_edge,
     lumen_level,
     prior_speed,
     region_means,
     region_speed,
 )
-from canalis.refine.tables import Tables, Windows, resample, tabulated
+from canalis.refine.tables import Place, Tables, Windows, resample, tabulated
 
 REGION_RANGE_HU = (-50.0, 450.0)  # fat and cortex count as soft tissue and bone, no more
 REGION_SPREAD_HU = REGION_RANGE_HU[1] - REGION_RANGE_HU[0]
@@ -91,8 +90,8 @@ def prepared_fields(
         made = _with_edges(made, hu, energy, windows)
     if energy.bone_edge:
         table = tabulated(hu, windows)
-        begin, corner = table.rows_of(np.arange(len(curves)))
-        made = replace(made, hu=table, lumen_hu=lumen_level(table, curves, Place(begin, corner)))
+        place = table.place(np.arange(len(curves)), curves.shape[1])
+        made = replace(made, hu=table, lumen_hu=lumen_level(table, curves, place))
     if energy.region:
         made = _with_region(made, hu, windows)
     if energy.prior and probability is not None:
@@ -139,6 +138,8 @@ class Pull:
         Weights.
     planes : ndarray of shape (A,)
         Which planes the contours at hand belong to.
+    points : int
+        N, along each contour.
     point_weights : ndarray of shape (A, N) or None
         Share of the external force that each point feels.
     """
@@ -146,23 +147,23 @@ class Pull:
     fields: Fields
     energy: Energy
     planes: NDArray[np.intp]
+    points: int
     point_weights: NDArray[np.float32] | None
     nearness_mm: float = LEAST_NEARNESS_MM
     linear: bool = False
-    place: Place | None = None
+    place: Place | None = field(init=False)
 
     def __post_init__(self) -> None:
         made = self.fields
-        for table in (made.pull, made.hu, made.tissue, made.probability):
-            if table is not None:
-                self.place = Place(*table.rows_of(self.planes))
+        tables = [t for t in (made.pull, made.hu, made.tissue, made.probability) if t is not None]
+        self.place = tables[0].place(self.planes, self.points) if tables else None
 
     def force(self, curves: NDArray[np.complex64]) -> NDArray[np.complex64] | None:
         """Return the force at each point (A, N), mm per unit of time; None where nothing pulls."""
         made, place = self.fields, self.place
         total: NDArray[np.complex64] | None = None
         if made.pull is not None and place is not None:
-            total = made.pull.read(curves, place.begin, place.corner, linear=self.linear)
+            total = made.pull.read(curves, place, linear=self.linear)
         if self._along_normals:
             normals = outward_normals(curves)
             outwards = normals * self.speed(curves, normals)
@@ -229,7 +230,7 @@ class Pull:
         if place is None:
             return total
         if made.edges is not None:
-            edges = made.edges.read(curves, place.begin, place.corner, linear=True).mean(axis=-1)
+            edges = made.edges.read(curves, place, linear=True).mean(axis=-1)
             total -= (energy.gaussian_edge + energy.gradient_vector_flow) * edges
         if made.hu is not None:
             distance, sureness = self.edges_at(curves, outward_normals(curves))

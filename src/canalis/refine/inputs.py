@@ -155,7 +155,7 @@ def _refuse_without_area(curves: NDArray[np.complex128]) -> None:
         plane = int(area.argmin())
         raise MeasurementError(
             f"Expected a contour that encloses at least {SMALLEST_AREA_MM2:g} mm², found an area of "
-            f"{area[plane]:.3g} mm² on plane {plane}. Check that its points run round the canal."
+            f"{area[plane]:.2f} mm² on plane {plane}. Check that its points run round the canal."
         )
 
 

@@ -41,8 +41,9 @@ class InternalStep:
 
     Attributes
     ----------
-    factor : ndarray of shape (K, N)
-        1/(1 + τλ), float32; along planes it is by cosine frequency when ``tied``.
+    factor : ndarray of shape (K, 2N)
+        1/(1 + τλ), float32, each twice: for real and imaginary part. Along planes it is by cosine
+        frequency when ``tied``.
     tied : bool
         True for a tube.
     """
@@ -55,11 +56,15 @@ class InternalStep:
         waves = fft.fft(curves, axis=-1, overwrite_x=True)
         if self.tied:
             waves = fft.dct(waves, type=2, norm="ortho", axis=0)
-            waves *= self.factor
+            self._damp(waves)
             waves = fft.idct(waves, type=2, norm="ortho", axis=0)
         else:
-            waves *= self.factor
+            self._damp(waves)
         return np.asarray(fft.ifft(waves, axis=-1, overwrite_x=True))
+
+    def _damp(self, waves: NDArray[np.complex64]) -> None:
+        parts = waves.view(np.float32)
+        parts *= self.factor
 
 
 def internal_step(
@@ -77,7 +82,8 @@ def internal_step(
     values = stiffness(energy, points=points, spacing_mm=spacing_mm)
     if tied:
         values = values + energy.tie * (2 - 2 * np.cos(np.pi * np.arange(planes) / planes))[:, None]
-    return InternalStep(factor=(1 / (1 + step[:, None] * values)).astype(np.float32), tied=tied)
+    factor = (1 / (1 + step[:, None] * values)).astype(np.float32)
+    return InternalStep(factor=np.repeat(factor, 2, axis=-1), tied=tied)
 
 
 def internal_energy(

@@ -3,15 +3,12 @@
 Each is a small function of curves and tables; each returns a signed speed, + outwards.
 """
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from canalis.refine.curves import signed_area
 from canalis.refine.energies import Energy
-from canalis.refine.tables import Tables
+from canalis.refine.tables import Place, Tables
 
 SAMPLE_MM = 0.3  # between samples along a normal
 FLANK = 3  # samples averaged on each side of a candidate edge: 0.9 mm
@@ -19,18 +16,6 @@ PEAK_MM = 2.1  # a cortex's maximum lies within this of its inner edge
 BRIGHT_INSIDE = 0.3  # what an edge counts that has bone between it and the lumen
 LEAST_NEARNESS_MM = 0.6  # SD of the last, narrowest search: about half a millimetre of blur
 CHUNK = 48  # contours whose profiles stay in the cache together
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """Where the planes of the contours at hand begin in the tables."""
-
-    begin: NDArray[np.int64]
-    corner: NDArray[np.complex64]
-
-    def __getitem__(self, some: Any) -> "Place":
-        """Return the same for some of the contours."""
-        return Place(self.begin[some], self.corner[some])
 
 
 def lumen_level(hu: Tables, curves: NDArray[np.complex64], place: Place) -> NDArray[np.float32]:
@@ -41,7 +26,7 @@ def lumen_level(hu: Tables, curves: NDArray[np.complex64], place: Place) -> NDAr
     """
     middle = curves.mean(axis=-1, keepdims=True)
     rings = [
-        hu.read(middle + np.float32(share) * (curves - middle), place.begin, place.corner, linear=False)
+        hu.read(middle + np.float32(share) * (curves - middle), place, linear=False)
         for share in (0.15, 0.3, 0.45, 0.6)
     ]
     return np.asarray(np.clip(np.median(np.concatenate(rings, axis=-1), axis=-1), -50, 150), np.float32)
@@ -112,7 +97,7 @@ def _profiles(
 ) -> NDArray[np.float32]:
     """HU along the normals, (samples, A, N), averaged 1-2-1 with the neighbouring points' profiles."""
     points = curves + offsets[:, None, None] * normals
-    read = hu.read(points, place.begin, place.corner, linear=linear)
+    read = hu.read(points, place, linear=linear)
     smooth = read * np.float32(0.5)
     smooth[..., 1:] += np.float32(0.25) * read[..., :-1]
     smooth[..., :-1] += np.float32(0.25) * read[..., 1:]
@@ -200,7 +185,7 @@ def region_speed(
     .. [1] Chan, Vese 2001, doi:10.1109/83.902291
     """
     inside, outside = region_means(sums, curves, place, totals=totals)
-    value = hu.read(curves, place.begin, place.corner, linear=linear)
+    value = hu.read(curves, place, linear=linear)
     apart = inside - outside
     apart = np.where(np.abs(apart) < 1.0, 1.0, apart)
     middle = (inside + outside) / 2
@@ -212,7 +197,7 @@ def region_means(
     sums: Tables, curves: NDArray[np.complex64], place: Place, *, totals: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean HU inside and outside each contour (A, N), see :func:`region_speed`."""
-    height = sums.read(curves, place.begin, place.corner, linear=True).astype(np.float64)
+    height = sums.read(curves, place, linear=True).astype(np.float64)
     width = (np.roll(curves.imag, -1, axis=-1) - np.roll(curves.imag, 1, axis=-1)).astype(np.float64) / 2
     area = signed_area(curves)
     integral = (height * width).sum(axis=-1) * np.sign(area)
@@ -229,5 +214,5 @@ def prior_speed(
     The two-region energy ∫(1 − 2p) of Chan, Esedoglu and Nikolova (SIAM J Appl Math
     2006;66:1632-1648), with the network's probability in the place of the intensities.
     """
-    value = probability.read(curves, place.begin, place.corner, linear=linear)
+    value = probability.read(curves, place, linear=linear)
     return np.asarray(2 * value - 1, dtype=np.float32)

@@ -76,11 +76,11 @@ class Rows:
     def _items(self) -> list[tuple[str, NDArray[Any]]]:
         return [(item.name, getattr(self, item.name)) for item in fields(self)]
 
-    def reread(self, row: int, places: NDArray[np.float64]) -> None:
-        """Move one contour's points to other places along it, with all that belongs to them."""
+    def reread(self, rows: NDArray[np.intp], places: NDArray[np.float64]) -> None:
+        """Move the points of some rows (m,) to other places (m, N) along them, with what belongs to them."""
         for values in (self.rest, self.moved, self.start, self.limits_mm, self.weights):
             if values is not None:
-                values[row] = read_at(values[row : row + 1], places[None])[0]
+                values[rows] = read_at(values[rows], places)
 
     def hold(self) -> None:
         """Bring points that left their start by more than the limit back to it."""

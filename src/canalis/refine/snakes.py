@@ -185,6 +185,7 @@ class _Stage:
             self.fields,
             self.energy,
             rows.planes,
+            rows.moved.shape[1],
             rows.weights,
             nearness_mm=self.nearness_mm,
             linear=self.linear,
@@ -221,7 +222,8 @@ class _Stage:
         for _ in range(steps):
             force = pull.force(rows.curves)
             if force is not None:
-                force *= time_step
+                parts = force.view(np.float32)
+                parts *= time_step
                 rows.moved += force
             rows.moved = internal(rows.moved)
             rows.hold()

@@ -106,6 +106,26 @@ def _blend(lines: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[n
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Place:
+    """Where the planes of some contours lie in tables, ready for reading.
+
+    Attributes
+    ----------
+    begin : ndarray of shape (A, 1)
+        First pixel of each contour's plane in :attr:`Tables.flat`.
+    shift : ndarray of shape (A, 2N)
+        float32, less each window's corner in table pixels, as pairs for N points.
+    """
+
+    begin: NDArray[np.int64]
+    shift: NDArray[np.float32]
+
+    def __getitem__(self, some: slice) -> "Place":
+        """Return the same for some of the contours."""
+        return Place(self.begin[some], self.shift[some])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Tables:
     """One value a table pixel a plane, real or complex, ready to be read at curve points.
 
@@ -120,27 +140,23 @@ class Tables:
     windows: Windows
     flat: NDArray[Any]
 
-    def rows_of(self, planes: NDArray[np.intp]) -> tuple[NDArray[np.int64], NDArray[np.complex64]]:
-        """Return, for planes by number, where each begins in ``flat`` and its window's corner."""
-        start = (planes.astype(np.int64) * self.windows.side**2)[:, None]
-        return start, self.windows.corner[planes]
+    def place(self, planes: NDArray[np.intp], points: int) -> Place:
+        """Return where contours of so many points, on planes by number, lie in the tables."""
+        corner = self.windows.corner[planes] / np.float32(-self.windows.pitch_mm)
+        return Place(
+            begin=(planes.astype(np.int64) * self.windows.side**2)[:, None],
+            shift=np.repeat(corner.astype(np.complex64), points, axis=1).view(np.float32),
+        )
 
-    def read(
-        self,
-        points: NDArray[np.complex64],
-        begin: NDArray[np.int64],
-        corner: NDArray[np.complex64],
-        *,
-        linear: bool,
-    ) -> NDArray[Any]:
+    def read(self, points: NDArray[np.complex64], place: Place, *, linear: bool) -> NDArray[Any]:
         """Return the value at each point.
 
         Parameters
         ----------
-        points : ndarray of shape (A, ...)
+        points : ndarray of shape (..., A, N)
             Complex64 mm, C-contiguous; points beyond the window read its edge.
-        begin, corner : ndarray
-            As given by :meth:`rows_of`, with as many axes as ``points``.
+        place : Place
+            Of the A contours.
         linear : bool
             Bilinear when True, else the nearest pixel.
 
@@ -149,17 +165,15 @@ class Tables:
         ndarray of the shape of ``points``
         """
         side = self.windows.side
-        at = points - corner
-        at *= np.float32(1 / self.windows.pitch_mm)
-        pairs = at.view(np.float32)
-        np.clip(pairs, 0, side - (1.001 if linear else 1), out=pairs)
+        pairs = points.view(np.float32) * np.float32(1 / self.windows.pitch_mm)
+        pairs += place.shift
         if not linear:
             pairs += np.float32(0.5)
+        np.clip(pairs, 0, side - 1.001 if linear else side - 0.5, out=pairs)
         whole = pairs.astype(np.int32)
-        rows, columns = whole[..., 0::2], whole[..., 1::2]
-        place = rows * np.int32(side)
-        place += columns
-        index = place + begin
+        pixel = whole[..., 0::2] * np.int32(side)
+        pixel += whole[..., 1::2]
+        index = pixel + place.begin
         if not linear:
             return np.asarray(self.flat.take(index, mode="wrap"))
         pairs -= whole
@@ -168,11 +182,19 @@ class Tables:
     def _blended(
         self, index: NDArray[np.int64], down: NDArray[np.float32], right: NDArray[np.float32]
     ) -> NDArray[Any]:
-        side = self.windows.side
+        """Bilinear reading, ``down`` and ``right`` being shares of a pixel."""
+        side, kind = self.windows.side, self.flat.dtype
+        down, right = down.astype(kind), right.astype(kind)
         first = self.flat.take(index, mode="wrap")
-        first += right * (self.flat[1:].take(index, mode="wrap") - first)
+        step = self.flat[1:].take(index, mode="wrap")
+        step -= first
+        step *= right
+        first += step
         second = self.flat[side:].take(index, mode="wrap")
-        second += right * (self.flat[side + 1 :].take(index, mode="wrap") - second)
+        step = self.flat[side + 1 :].take(index, mode="wrap")
+        step -= second
+        step *= right
+        second += step
         second -= first
         second *= down
         first += second
