@@ -13,15 +13,18 @@ from canalis.labels import (
     RESIDUAL_CANAL,
     VERTEBRA_WITHOUT_LEVEL,
 )
+from canalis.measurement.measurements import Measurements
 from canalis.phantom.ossification import Growth, Wanted, plan_growths
 from canalis.phantom.plan import Neck, plan_neck
 from canalis.phantom.render import render
 from canalis.phantom.scanner import Scanner, frame_scanner, scan, stretch_of, with_look
 from canalis.phantom.structures import Structure
 from canalis.phantom.surroundings import plan_surroundings
+from canalis.phantom.truth import truth_of
 from canalis.volume import Acquisition, Mask, Volume
 
 MARGIN_MM = 4.0
+ANY = Wanted()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +60,17 @@ class Phantom:
         """The labels of ``truth.nii.gz``."""
         return Mask(to_labels(self.structure, self.level), self.volume.affine)
 
+    @property
+    def truth(self) -> Measurements:
+        """What a perfect reader would measure, from the geometry alone."""
+        z = self.scanner.places()[0]
+        return truth_of(self.neck, self.growths, low_z_mm=float(z[0]), high_z_mm=float(z[-1]))
+
 
 def make_phantom(
     seed: int,
     *,
-    wanted: Wanted = Wanted(),
+    wanted: Wanted = ANY,
     pixel_mm: float = 0.4,
     slice_mm: float = 1.0,
     field_mm: tuple[float, float] = (150.0, 150.0),
@@ -93,7 +102,7 @@ def make_phantom(
     return draw_phantom(seed, neck=neck, scanner=with_look(scanner, streams[1]), wanted=wanted)
 
 
-def draw_phantom(seed: int, *, neck: Neck, scanner: Scanner, wanted: Wanted = Wanted()) -> Phantom:
+def draw_phantom(seed: int, *, neck: Neck, scanner: Scanner, wanted: Wanted = ANY) -> Phantom:
     """Draw a planned neck on a planned scanner.
 
     Parameters
