@@ -1,0 +1,91 @@
+"""Alignment: K-line and C2-C7 Cobb angle, on supine CT.
+
+References
+----------
+.. [1] Fujiyoshi T, et al. A new concept for making decisions regarding the surgical procedure for
+   cervical ossification of the posterior longitudinal ligament: the K-line. Spine 2008;33:E990-3.
+   Here in 3-D on CT, between the canal's midpoints at mid-body of C2 and C7 (chosen).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.measurement.canal import CanalEdges
+from canalis.measurement.ossification import MassEdges
+from canalis.measurement.planes import unit
+from canalis.measurement.sections import Sections
+
+Floats = NDArray[np.float64]
+
+ENDPLATE_POINTS = 30  # fewer do not say how an endplate leans
+
+
+def k_line_distances(line_lps: Floats, sections: Sections, canal: CanalEdges, edges: MassEdges) -> Floats:
+    """Return the signed distance from the K-line to the mass in each section.
+
+    Parameters
+    ----------
+    line_lps : ndarray of shape (2, 3)
+        The K-line's ends at C2 and C7, LPS+ mm.
+    sections : Sections
+        The measuring planes.
+    canal, edges : CanalEdges, MassEdges
+        Of those sections.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        mm, in the plane, to the nearest point of the mass; negative where the mass, or what it
+        encroaches on before it, reaches to the line. NaN where there is no mass, or the plane does
+        not cut the line between its ends.
+    """
+    frame = sections.frame
+    start, way = line_lps[0], line_lps[1] - line_lps[0]
+    share = np.sum((frame.centers_lps - start) * frame.normals_lps, axis=1) / (frame.normals_lps @ way)
+    offset = start + share[:, None] * way - frame.centers_lps
+    back, left = np.sum(offset * frame.posteriors_lps, axis=1), np.sum(offset * frame.lefts_lps, axis=1)
+    distances = np.full(len(share), np.nan)
+    for i in np.flatnonzero((share >= 0) & (share <= 1)):
+        held = edges.thickness_mm[i] > 0
+        if held.any():
+            distances[i] = _distance(back[i], left[i], canal.left_mm[held], edges.free_from_mm[i][held])
+    return distances
+
+
+def _distance(back: float, left: float, mass_left: Floats, mass_back: Floats) -> float:
+    """Return the distance of a point to the back of a mass, negative before it."""
+    near = float(np.hypot(mass_left - left, mass_back - back).min())
+    within = mass_left[0] <= left <= mass_left[-1]
+    return -near if within and back < np.interp(left, mass_left, mass_back) else near
+
+
+def cobb_angle_deg(upper_endplate: Floats, lower_endplate: Floats, left_lps: Floats) -> float | None:
+    """Return the angle between two lower endplates in the sagittal plane, lordosis positive.
+
+    Parameters
+    ----------
+    upper_endplate, lower_endplate : ndarray of shape (m, 3)
+        Points on the lower endplates of C2 and C7, LPS+ mm.
+    left_lps : ndarray of shape (3,)
+        The patient's left: the normal of the sagittal plane.
+
+    Returns
+    -------
+    float or None
+        Degrees; None where an endplate has too few points.
+    """
+    if min(len(upper_endplate), len(lower_endplate)) < ENDPLATE_POINTS:
+        return None
+    left = unit(left_lps)
+    upper, lower = (_lean(points, left) for points in (upper_endplate, lower_endplate))
+    return float(np.degrees(lower - upper))
+
+
+def _lean(points: Floats, left: Floats) -> float:
+    """Return how much lower than its back an endplate's front is, radians."""
+    middle = points - points.mean(axis=0)
+    head = unit(np.array([0.0, 0.0, 1.0]) - left[2] * left)
+    back = np.cross(head, left)
+    back_mm, left_mm, up_mm = middle @ back, middle @ left, middle @ head
+    slope = np.linalg.lstsq(np.stack([back_mm, left_mm], axis=1), up_mm, rcond=None)[0]
+    return float(np.arctan(slope[0]))

@@ -1,0 +1,150 @@
+"""The neck laid out for measuring: centreline, moving frame, walls, bodies and discs."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from canalis.labels import ANATOMICAL_CANAL
+from canalis.measurement.canal import CanalEdges, find_canal_edges
+from canalis.measurement.centerline import trace_centerline
+from canalis.measurement.direction import turn_to_symmetry
+from canalis.measurement.edges import Edges, find_edges
+from canalis.measurement.frame import MovingFrame
+from canalis.measurement.masses import MassProfile, find_masses
+from canalis.measurement.ossification import MassEdges, find_mass_edges
+from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of, whole_ends
+from canalis.measurement.uncertainty import Resolution, resolution_at
+from canalis.measurement.vertebrae import (
+    StraightLabels,
+    Vertebra,
+    Zone,
+    find_vertebrae,
+    lay_zones,
+    straighten,
+)
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Volume
+
+Floats = NDArray[np.float64]
+
+PROFILE_PIXEL_MM = 0.5  # edges lie between samples of a field that is linear near them
+DIRECTION_STEP_MM = 2.0  # the AP direction is a mean over a level: every fourth place is enough
+WALL_MEDIAN_MM = 6.0  # the wall on the midline as bodies are looked for: single bad sections drop out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NeckGeometry:
+    """A neck laid out along its canal.
+
+    Attributes
+    ----------
+    edges : Edges
+        Soft edges of what lies in the canal.
+    extent : Extent
+        Where in the scan the canal was found.
+    frame : MovingFrame
+        The centreline every 0.5 mm, head to foot, with the vertebra's own AP direction.
+    sections : Sections
+        One at every place of the frame.
+    canal : CanalEdges
+        Of those sections.
+    mass_edges : MassEdges
+        Of those sections.
+    masses : tuple of MassProfile
+        Connected ossifications.
+    straight : StraightLabels
+        The label map laid straight.
+    wall_mm : ndarray
+        The posterior vertebral wall on the midline at each slice of ``straight``.
+    vertebrae : tuple of Vertebra
+        Head to foot.
+    zones : tuple of Zone
+        Bodies, discs, arch, and the gap C1/2, head to foot.
+    resolution : tuple of Resolution
+        At every place of the frame.
+    """
+
+    edges: Edges
+    extent: Extent
+    frame: MovingFrame
+    sections: Sections
+    canal: CanalEdges
+    mass_edges: MassEdges
+    masses: tuple[MassProfile, ...]
+    straight: StraightLabels
+    wall_mm: Floats
+    vertebrae: tuple[Vertebra, ...]
+    zones: tuple[Zone, ...]
+    resolution: tuple[Resolution, ...]
+
+    def whole_at(self, along_mm: float) -> bool:
+        """Return whether the canal is whole at a place of the centreline."""
+        nearest = int(np.argmin(np.abs(self.frame.along_mm - along_mm)))
+        return bool(self.sections.whole[nearest])
+
+
+def lay_out(segmentation: Segmentation, volume: Volume | None) -> NeckGeometry | None:
+    """Return a neck laid out for measuring, or None where it holds too little canal.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Labels, and probabilities where a network made them.
+    volume : Volume or None
+        The CT, for the gaps between its slices.
+
+    Returns
+    -------
+    NeckGeometry or None
+        None without 12 mm of canal.
+    """
+    edges = find_edges(segmentation)
+    if edges is None:
+        return None
+    extent = extent_of(segmentation.mask, ANATOMICAL_CANAL)
+    frame = trace_centerline(edges.canal, extent)
+    if frame is None:
+        return None
+    frame = _turned(frame, segmentation, edges, extent)
+    sections = cut_sections(edges, extent, frame, pixel_mm=PROFILE_PIXEL_MM)
+    canal = find_canal_edges(sections)
+    sections = replace(sections, whole=whole_ends(sections, canal.area_mm2))
+    mass_edges = find_mass_edges(sections, canal)
+    straight = straighten(segmentation.mask, frame, extent)
+    wall = _wall_on_midline(canal, frame, straight)
+    vertebrae = find_vertebrae(straight, wall)
+    return NeckGeometry(
+        edges=edges,
+        extent=extent,
+        frame=frame,
+        sections=sections,
+        canal=canal,
+        mass_edges=mass_edges,
+        masses=find_masses(edges.ossification, sections, canal, mass_edges),
+        straight=straight,
+        wall_mm=wall,
+        vertebrae=vertebrae,
+        zones=lay_zones(vertebrae),
+        resolution=resolution_at(extent, frame, volume),
+    )
+
+
+def _turned(frame: MovingFrame, segmentation: Segmentation, edges: Edges, extent: Extent) -> MovingFrame:
+    """Return the frame turned to the vertebrae's own AP direction."""
+    coarse = frame.at(np.arange(frame.along_mm[0], frame.along_mm[-1], DIRECTION_STEP_MM))
+    sections = cut_sections(edges, extent, coarse, pixel_mm=2 * PROFILE_PIXEL_MM)
+    return turn_to_symmetry(frame, straighten(segmentation.mask, coarse, extent), sections)
+
+
+def _wall_on_midline(canal: CanalEdges, frame: MovingFrame, straight: StraightLabels) -> Floats:
+    """Return the canal's front edge on the midline at each straightened slice, outliers taken out."""
+    front = canal.front_mm[:, canal.midline]
+    held = np.isfinite(front)
+    if not held.any():
+        return np.full(len(straight.frame.along_mm), -WALL_MEDIAN_MM)
+    step = frame.along_mm[1] - frame.along_mm[0]
+    filled = np.interp(frame.along_mm, frame.along_mm[held], front[held])
+    calm = ndimage.median_filter(filled, size=round(WALL_MEDIAN_MM / step), mode="nearest")
+    return np.asarray(np.interp(straight.frame.along_mm, frame.along_mm, calm))

@@ -1,0 +1,131 @@
+"""From a segmentation and its CT to measurements: the stage's entry."""
+
+import numpy as np
+
+from canalis.measurement.geometry import NeckGeometry, lay_out
+from canalis.measurement.measurements import Measurements, PlaneMeasurement, ProfileSample
+from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
+from canalis.measurement.summary import (
+    find_narrowest,
+    measure_alignment,
+    points_of,
+    summarize_ossification,
+    worst_index,
+    zone_at,
+)
+from canalis.measurement.vertebrae import Zone, body_depth_mm
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Progress, ScanWarning, Volume
+
+STEPS = 4
+PROFILE_EVERY = 2  # places of the frame a sample: 1 mm
+C1_GAP = "C1/2"  # counts for the OP-index, is no disc and has no plane
+
+
+def measure_segmentation(
+    segmentation: Segmentation, volume: Volume | None, *, progress: Progress | None = None
+) -> Measurements:
+    """Measure the canal and its ossification.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        Labels on the CT's own grid; soft edges where a network made them.
+    volume : Volume or None
+        The CT. None for a label map alone: nothing that needs densities is measured.
+    progress : callable or None
+        Told of each step.
+
+    Returns
+    -------
+    Measurements
+        Status "refused", with a warning that says why, where there is too little canal to measure.
+    """
+    tell = progress or (lambda what, done, of: None)
+    tell("Measuring", 0, STEPS)
+    neck = lay_out(segmentation, volume)
+    if neck is None:
+        return _refused(segmentation)
+    tell("Measuring", 1, STEPS)
+    zones = tuple(zone for zone in neck.zones if zone.name != C1_GAP)
+    planes = measure_planes(neck, zones, _depths(neck, zones), volume)
+    tell("Measuring", 2, STEPS)
+    planes += _worst(neck, volume)
+    tell("Measuring", 3, STEPS)
+    fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
+    bodies = {plane.level: plane for plane in planes if plane.part == "body" and plane.level}
+    result = Measurements(
+        status="measured" if _complete(segmentation, neck, planes) else "partial",
+        levels=segmentation.levels,
+        planes=planes,
+        narrowest=find_narrowest(planes),
+        ossification=summarize_ossification(neck, planes, lengths=fine),
+        alignment=measure_alignment(neck, bodies),
+        warnings=segmentation.warnings,
+        centerline_lps_mm=points_of(neck.frame.centers_lps[::PROFILE_EVERY]),
+        centerline_posterior_lps=points_of(neck.frame.posteriors_lps[::PROFILE_EVERY]),
+        profile=_profile(neck),
+    )
+    tell("Measuring", STEPS, STEPS)
+    return result
+
+
+def _refused(segmentation: Segmentation) -> Measurements:
+    message = (
+        "Expected at least 12 mm of spinal canal, found less. Check that the scan shows the cervical spine "
+        "and that labels 1, 2 and 4 mark its canal."
+    )
+    warnings = (*segmentation.warnings, ScanWarning("no-canal", message))
+    return Measurements(status="refused", levels=segmentation.levels, warnings=warnings)
+
+
+def _depths(neck: NeckGeometry, zones: tuple[Zone, ...]) -> tuple[float | None, ...]:
+    bodies = {v.middle_mm: v for v in neck.vertebrae if v.part == "body"}
+    return tuple(
+        body_depth_mm(neck.straight, bodies[zone.middle_mm], neck.wall_mm)
+        if zone.part == "body" and zone.middle_mm in bodies
+        else None
+        for zone in zones
+    )
+
+
+def _worst(neck: NeckGeometry, volume: Volume | None) -> tuple[PlaneMeasurement, ...]:
+    """Return the plane at the worst place, named after the body or disc that it lies at."""
+    along = float(neck.frame.along_mm[worst_index(neck)])
+    zone = zone_at(neck.zones, along)
+    level = None if zone is None else zone.name
+    return measure_planes(neck, (Zone(level, "worst", along, along, along, whole=True),), (None,), volume)
+
+
+def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...]) -> bool:
+    """Return whether levels have names and every body and disc wholly in the scan has its lengths."""
+    named = segmentation.levels.source is not None and all(zone.name for zone in neck.zones)
+    lost = [
+        plane
+        for plane in planes
+        if plane.canal_ap_mm is None and "scan" not in plane.reasons.get("canal_ap_mm", "")
+    ]
+    return bool(neck.zones) and named and not lost
+
+
+def _profile(neck: NeckGeometry) -> tuple[ProfileSample, ...]:
+    along = neck.frame.along_mm
+    thickness = neck.mass_edges.greatest_mm
+    rows = np.arange(len(along))
+    at = np.where(thickness > 0, neck.mass_edges.headline, neck.canal.midline)
+    ap, residual = neck.canal.ap_mm[rows, at], neck.mass_edges.residual_mm[rows, at]
+    samples = []
+    for i in rows[::PROFILE_EVERY]:
+        if neck.sections.whole[i] and np.isfinite(ap[i]):
+            zone = zone_at(neck.zones, float(along[i]))
+            samples.append(
+                ProfileSample(
+                    along_mm=float(along[i]),
+                    center_lps_mm=points_of(neck.frame.centers_lps[i : i + 1])[0],
+                    thickness_mm=float(thickness[i]),
+                    canal_ap_mm=float(ap[i]),
+                    residual_ap_mm=float(residual[i]),
+                    level=None if zone is None else zone.name,
+                )
+            )
+    return tuple(samples)

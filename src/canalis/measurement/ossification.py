@@ -1,0 +1,160 @@
+"""The ossification on each section: thickness, ratio, residual canal, width and area."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.errors import MeasurementError
+from canalis.measurement.canal import CanalEdges
+from canalis.measurement.sections import Sections, first_crossing, last_crossing
+
+Floats = NDArray[np.float64]
+
+LEAST_THICKNESS_MM = 0.3  # thinner is a stain of the label map's edge, not a mass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MassEdges:
+    """The ossification on every AP line of n sections.
+
+    Attributes
+    ----------
+    thickness_mm : ndarray of shape (n, columns)
+        Encroachment: from the posterior vertebral wall to the back of the mass; 0 where none.
+    bone_mm : ndarray of shape (n, columns)
+        Of it, what is ossification: gaps left out.
+    residual_mm : ndarray of shape (n, columns)
+        Free AP gap behind the mass, or behind the wall where there is none; NaN beside the canal.
+    free_from_mm, free_to_mm : ndarray of shape (n, columns)
+        The ends of that gap, mm behind the centreline.
+    width_mm, area_mm2 : ndarray of shape (n,)
+        LR extent and area of the ossification; 0 where none.
+    center_left_mm : ndarray of shape (n,)
+        Its centre of area, to the patient's left of the midline; NaN where none.
+    """
+
+    thickness_mm: Floats
+    bone_mm: Floats
+    residual_mm: Floats
+    free_from_mm: Floats
+    free_to_mm: Floats
+    width_mm: Floats
+    area_mm2: Floats
+    center_left_mm: Floats
+
+    @property
+    def headline(self) -> NDArray[np.int_]:
+        """Index of the AP line of greatest thickness in each section, shape (n,)."""
+        return np.asarray(np.argmax(self.thickness_mm, axis=1))
+
+    @property
+    def greatest_mm(self) -> Floats:
+        """Greatest thickness of each section, shape (n,)."""
+        return np.asarray(self.thickness_mm.max(axis=1))
+
+
+def find_mass_edges(sections: Sections, canal: CanalEdges) -> MassEdges:
+    """Return the ossification on every AP line of each section.
+
+    Parameters
+    ----------
+    sections : Sections
+        With the ossification's edge field, or None for a neck without.
+    canal : CanalEdges
+        Of the same sections.
+
+    Returns
+    -------
+    MassEdges
+        Thickness is measured from the canal's front edge, so that a lucent gap between wall and
+        mass is part of it.
+    """
+    free_to = _front_of_narrowing(sections, canal)
+    if sections.ossification is None:
+        nothing = np.zeros_like(canal.front_mm)
+        free = free_to - canal.front_mm
+        none = np.zeros(len(free))
+        return MassEdges(nothing, nothing, free, canal.front_mm, free_to, none, none, none * np.nan)
+    mass = np.minimum(sections.ossification, sections.canal + EDGE_ALLOWANCE_MM)
+    rear = np.minimum(last_crossing(mass, sections.back_mm, axis=1), canal.rear_mm)
+    thickness = np.nan_to_num(rear - canal.front_mm, nan=0.0)
+    thickness[thickness < LEAST_THICKNESS_MM] = 0.0
+    held = thickness > 0
+    pixel = float(sections.back_mm[1] - sections.back_mm[0])
+    bone = np.where(held, np.minimum(_covered(mass, pixel).sum(axis=1) * pixel, thickness), 0.0)
+    free_from = np.where(held, rear, canal.front_mm)
+    residual = np.maximum(free_to - free_from, 0.0)
+    width, area, center = _across(bone, held, mass, sections)
+    return MassEdges(thickness, bone, residual, free_from, free_to, width, area, center)
+
+
+EDGE_ALLOWANCE_MM = 0.5  # a mass may stick out of the canal's own field by as much before it is cut off
+
+
+def _covered(field: NDArray[np.float32], pixel_mm: float) -> NDArray[np.float32]:
+    """Return the share of each pixel that lies inside, from the distance-like edge field."""
+    share: NDArray[np.float32] = np.clip(field / pixel_mm + 0.5, 0.0, 1.0)
+    return share
+
+
+def _front_of_narrowing(sections: Sections, canal: CanalEdges) -> Floats:
+    """Return where the free canal ends at the back of each AP line: ossified flavum, or the back wall."""
+    if sections.narrowing is None:
+        return canal.rear_mm
+    back = np.where(sections.back_mm[:, None] > BEHIND_MIDDLE_MM, sections.narrowing, np.float32(-1.0))
+    return np.asarray(
+        np.fmin(first_crossing(back.astype(np.float32), sections.back_mm, axis=1), canal.rear_mm)
+    )
+
+
+BEHIND_MIDDLE_MM = -2.0  # narrowing before it is not at the back; half a canal is 7 mm
+
+
+def _across(
+    bone: Floats, held: NDArray[np.bool_], mass: NDArray[np.float32], sections: Sections
+) -> tuple[Floats, Floats, Floats]:
+    """Return width, area and centre to the left of the ossification in each section."""
+    pixel = float(sections.left_mm[1] - sections.left_mm[0])
+    columns = np.where(held, mass.max(axis=1), np.float32(-1.0))
+    right = first_crossing(columns.astype(np.float32), sections.left_mm, axis=1)
+    left = last_crossing(columns.astype(np.float32), sections.left_mm, axis=1)
+    area = bone.sum(axis=1) * pixel
+    with np.errstate(invalid="ignore"):
+        center = (bone @ sections.left_mm) * pixel / np.where(area > 0, area, np.nan)
+    return np.nan_to_num(left - right, nan=0.0), area, center
+
+
+def occupying_ratio_percent(*, thickness_mm: float, canal_ap_mm: float) -> float:
+    """Return the share of the canal's AP that the mass takes, both on one AP line.
+
+    Parameters
+    ----------
+    thickness_mm : float
+        Encroachment on the line, mm, at least 0.
+    canal_ap_mm : float
+        Of the anatomical canal on the same line, mm, above 0.
+
+    Returns
+    -------
+    float
+        Percent, 0 to 100.
+
+    Raises
+    ------
+    MeasurementError
+        If a length is not finite, or the mass is thicker than the canal.
+
+    Examples
+    --------
+    >>> round(occupying_ratio_percent(thickness_mm=5.1, canal_ap_mm=12.0), 1)
+    42.5
+    """
+    if not (np.isfinite(thickness_mm) and np.isfinite(canal_ap_mm) and 0 <= thickness_mm <= canal_ap_mm):
+        raise MeasurementError(
+            f"Ossification is {thickness_mm:.1f} mm thick in a {canal_ap_mm:.1f} mm canal; "
+            "a mass cannot exceed the canal. Check that both were measured on the same line."
+        )
+    if canal_ap_mm == 0:
+        raise MeasurementError("A canal of 0 mm has no occupying ratio. Check the canal's outline.")
+    return 100.0 * thickness_mm / canal_ap_mm

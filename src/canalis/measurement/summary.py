@@ -1,0 +1,362 @@
+"""What the planes and the profile say of the whole neck: ossification, narrowest, K-line, Cobb."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.measurement.alignment import cobb_angle_deg, k_line_distances
+from canalis.measurement.geometry import NeckGeometry
+from canalis.measurement.masses import MassProfile, crosses, involved_runs, involves
+from canalis.measurement.measurements import (
+    Alignment,
+    Mass,
+    Narrowest,
+    Ossification,
+    PlaneMeasurement,
+    Point,
+)
+from canalis.measurement.plane_measures import as_point
+from canalis.measurement.shape import compression_angle_deg, hill_or_plateau
+from canalis.measurement.types import (
+    INVOLVED_HEIGHT_MM,
+    Span,
+    near_type_of_patient,
+    type_of_mass,
+    type_of_patient,
+)
+from canalis.measurement.uncertainty import INTERVAL, edge_error_mm, length_interval_mm
+from canalis.measurement.vertebrae import Vertebra, Zone
+
+Floats = NDArray[np.float64]
+
+CENTRAL_SHARE = 1 / 3  # of the canal's half-width that counts as central (chosen)
+MIDSAGITTAL_MM = 0.75  # the midsagittal image is a slab this far to each side
+OP_INDEX_LEVELS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
+OP_INDEX_DISCS = ("C1/2", "C2/3", "C3/4", "C4/5", "C5/6", "C6/7")
+GRADE_2_FROM, GRADE_3_FROM = 6, 10  # OP-index: grade 1 to 5, 2 to 9, 3 from 10 (JOSL; BMC 2018;19:107)
+SCAN_EDGE_MM = 1.5  # a mass that ends as near to the scan's edge may go on beyond it
+NOT_FOUND = "No ossification of the posterior longitudinal ligament was seen."
+
+
+def zone_at(zones: tuple[Zone, ...], along_mm: float) -> Zone | None:
+    """Return the body, disc or arch at a place of the centreline, None beyond them."""
+    for zone in zones:
+        if zone.upper_mm <= along_mm <= zone.lower_mm:
+            return zone
+    return None
+
+
+def find_narrowest(planes: tuple[PlaneMeasurement, ...]) -> Narrowest:
+    """Return the least residual AP of all planes; None where no plane has one."""
+    held = [plane for plane in planes if plane.residual_ap_mm is not None]
+    if not held:
+        return Narrowest(None, None, None, None)
+    least = min(held, key=lambda plane: (plane.residual_ap_mm or 0.0, plane.part == "worst"))
+    return Narrowest(least.residual_ap_mm, least.uncertainty.get("residual_ap_mm"), least.level, least.part)
+
+
+def summarize_ossification(
+    neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], *, lengths: bool
+) -> Ossification:
+    """Return the ossification of the whole neck.
+
+    Parameters
+    ----------
+    neck : NeckGeometry
+        The neck laid out.
+    planes : tuple of PlaneMeasurement
+        The worst place last.
+    lengths : bool
+        False where pixels are too coarse for lengths.
+
+    Returns
+    -------
+    Ossification
+        Fields None with a reason where they are not measured.
+    """
+    masses = [mass for mass in neck.masses if _counts(mass, neck.zones)]
+    if not masses:
+        return _none_found(neck)
+    along = neck.frame.along_mm
+    profile = np.max([mass.thickness_mm for mass in masses], axis=0)
+    bodies = tuple(Span(v.upper_mm, v.lower_mm) for v in neck.vertebrae if v.part == "body")
+    spans = [mass.involved for mass in masses if mass.involved is not None]
+    kinds = [type_of_mass(span, bodies) for span in spans]
+    extents = [mass.extent for mass in masses]
+    upper, lower = min(e.upper_mm for e in extents), max(e.lower_mm for e in extents)
+    peak = worst_index(neck)
+    index = _op_index(neck)
+    summary = Ossification(
+        present=True,
+        type=type_of_patient(kinds) if bodies else None,
+        near_type=near_type_of_patient(spans, bodies) if bodies else None,
+        levels=_involved(profile, along, neck.zones, "body"),
+        discs=_involved(profile, along, neck.zones, "disc"),
+        bridging=tuple(
+            z.name for z in neck.zones if z.part == "disc" and z.name and crosses(profile, along, z)
+        ),
+        upper_end=_name_at(neck.zones, upper),
+        lower_end=_name_at(neck.zones, lower),
+        reaches_c2=_reaches_c2(neck.vertebrae, upper),
+        at_scan_edge=_at_scan_edge(neck, upper, lower),
+        peak_level=_name_at(neck.zones, float(along[peak])),
+        op_index=index,
+        op_grade=None if index is None else 1 + (index >= GRADE_2_FROM) + (index >= GRADE_3_FROM),
+        max_thickness_mm=float(profile.max()) if lengths else None,
+        max_occupying_ratio_percent=_greatest_ratio(planes),
+        width_mm=float(neck.mass_edges.width_mm.max()) if lengths else None,
+        volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
+        length_mm=float(sum(mass.extent.length_mm for mass in masses)) if lengths else None,
+        side=_side(neck, peak),
+        compression_angle_deg=compression_angle_deg(neck, peak),
+        shape=hill_or_plateau(profile, along),
+        masses=tuple(_as_mass(mass, bodies, neck) for mass in masses),
+        uncertainty=_intervals(neck, planes, peak) if lengths else {},
+        reasons={} if lengths else dict.fromkeys(_LENGTHS, "Pixels are over 1.5 mm."),
+    )
+    return _with_reasons(summary)
+
+
+_LENGTHS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm")
+
+
+def _counts(mass: MassProfile, zones: tuple[Zone, ...]) -> bool:
+    """Return whether a mass is 1 mm thick over 3 mm of height."""
+    return mass.involved is not None and mass.involved.length_mm >= INVOLVED_HEIGHT_MM
+
+
+def _none_found(neck: NeckGeometry) -> Ossification:
+    nulls = (
+        "type", "upper_end", "lower_end", "reaches_c2", "at_scan_edge", "peak_level", "op_index", "op_grade",
+        "max_occupying_ratio_percent", "side", "compression_angle_deg", "shape",
+    )  # fmt: skip
+    return Ossification(
+        present=False,
+        max_thickness_mm=0.0,
+        width_mm=0.0,
+        volume_mm3=0.0,
+        length_mm=0.0,
+        reasons=dict.fromkeys(nulls, NOT_FOUND),
+    )
+
+
+def _with_reasons(summary: Ossification) -> Ossification:
+    why = {
+        "type": "No vertebral body was found to tell the type by.",
+        "near_type": "No other type lies within 2 mm of either end.",
+        "upper_end": "The upper end lies at no named level.",
+        "lower_end": "The lower end lies at no named level.",
+        "peak_level": "The worst place lies at no named level.",
+        "reaches_c2": "C2 is not in the scan or has no name.",
+        "op_index": "Levels have no names.",
+        "op_grade": "Levels have no names.",
+        "max_occupying_ratio_percent": "No plane has a ratio.",
+        "compression_angle_deg": "The mass is too short on one side of its top.",
+        "side": "The worst place has no canal edge on both sides.",
+        "shape": "The mass is too short to tell.",
+    }
+    missing = {name: reason for name, reason in why.items() if getattr(summary, name) is None}
+    summary.reasons.update({name: reason for name, reason in missing.items() if name not in summary.reasons})
+    return summary
+
+
+def worst_index(neck: NeckGeometry) -> int:
+    """Return the place of the profile with the greatest occupying ratio, or else the least canal AP."""
+    ratio, ap = profile_ratio(neck), neck.canal.ap_mm[:, neck.canal.midline]
+    whole = neck.sections.whole & np.isfinite(ap) & (ap > 0)
+    if not whole.any():
+        return len(ap) // 2
+    if neck.masses and np.nanmax(np.where(whole, ratio, np.nan)) > 0:
+        return int(np.nanargmax(np.where(whole, ratio, np.nan)))
+    return int(np.nanargmin(np.where(whole, ap, np.nan)))
+
+
+def profile_ratio(neck: NeckGeometry) -> Floats:
+    """Return the occupying ratio on the line of greatest thickness along the neck, 0 to 1, shape (n,)."""
+    rows = np.arange(len(neck.frame.along_mm))
+    at = neck.mass_edges.headline
+    ap = neck.canal.ap_mm[rows, at]
+    thickness = neck.mass_edges.greatest_mm
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(thickness > 0, thickness / ap, 0.0))
+
+
+def _name_at(zones: tuple[Zone, ...], along_mm: float) -> str | None:
+    zone = zone_at(zones, along_mm)
+    return None if zone is None else zone.name
+
+
+def _involved(profile: Floats, along: Floats, zones: tuple[Zone, ...], part: str) -> tuple[str, ...]:
+    parts = ("body", "arch") if part == "body" else ("disc",)
+    return tuple(z.name for z in zones if z.part in parts and z.name and involves(profile, along, z))
+
+
+def _reaches_c2(vertebrae: tuple[Vertebra, ...], upper_mm: float) -> bool | None:
+    for vertebra in vertebrae:
+        if vertebra.name == "C2":
+            return bool(upper_mm < vertebra.lower_mm)
+    return None
+
+
+def _at_scan_edge(neck: NeckGeometry, upper_mm: float, lower_mm: float) -> bool:
+    top, foot = neck.extent.at_scan_edge
+    along = neck.frame.along_mm
+    return bool(
+        (top and upper_mm < along[0] + SCAN_EDGE_MM) or (foot and lower_mm > along[-1] - SCAN_EDGE_MM)
+    )
+
+
+def _op_index(neck: NeckGeometry) -> int | None:
+    """Return bodies and discs involved on the midsagittal image, C1 to C7; None without names."""
+    if not any(zone.name for zone in neck.zones):
+        return None
+    near = np.abs(neck.canal.left_mm) <= MIDSAGITTAL_MM
+    midline = neck.mass_edges.thickness_mm[:, near].min(axis=1)
+    along = neck.frame.along_mm
+    return sum(
+        involves(midline, along, zone)
+        for zone in neck.zones
+        if zone.name in OP_INDEX_LEVELS or zone.name in OP_INDEX_DISCS
+    )
+
+
+def _greatest_ratio(planes: tuple[PlaneMeasurement, ...]) -> float | None:
+    ratios = [plane.occupying_ratio_percent for plane in planes if plane.occupying_ratio_percent is not None]
+    return max(ratios, default=None)
+
+
+def _side(neck: NeckGeometry, peak: int) -> Literal["central", "left", "right"] | None:
+    center, half = neck.mass_edges.center_left_mm[peak], neck.canal.lr_mm[peak] / 2
+    if not np.isfinite(center) or half <= 0:
+        return None
+    if abs(center) <= CENTRAL_SHARE * half:
+        return "central"
+    return "left" if center > 0 else "right"
+
+
+def _as_mass(mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry) -> Mass:
+    along = neck.frame.along_mm
+    span = mass.involved or mass.extent
+    return Mass(
+        type=type_of_mass(span, bodies),
+        levels=_involved(mass.thickness_mm, along, neck.zones, "body"),
+        discs=_involved(mass.thickness_mm, along, neck.zones, "disc"),
+        max_thickness_mm=float(mass.thickness_mm.max()),
+        length_mm=mass.extent.length_mm,
+        volume_mm3=mass.volume_mm3,
+    )
+
+
+def _intervals(neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], peak: int) -> dict[str, float]:
+    edge = edge_error_mm(neck.resolution[peak], soft=neck.edges.soft)
+    gap = max(resolution.gap_mm for resolution in neck.resolution)
+    intervals = {
+        "max_thickness_mm": length_interval_mm(edge),
+        "width_mm": length_interval_mm(edge),
+        "length_mm": INTERVAL * float(np.hypot(gap, 2 * edge)),
+    }
+    worst = planes[-1].uncertainty.get("occupying_ratio_percent") if planes else None
+    if worst is not None:
+        intervals["max_occupying_ratio_percent"] = worst
+    volume = sum(mass.volume_mm3 for mass in neck.masses)
+    thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
+    intervals["volume_mm3"] = INTERVAL * volume * edge / thick
+    return intervals
+
+
+def measure_alignment(neck: NeckGeometry, bodies: dict[str, PlaneMeasurement]) -> Alignment:
+    """Return K-line and Cobb angle.
+
+    Parameters
+    ----------
+    neck : NeckGeometry
+        The neck laid out.
+    bodies : dict of str to PlaneMeasurement
+        Body planes by level.
+
+    Returns
+    -------
+    Alignment
+        Parts None with a reason where C2 or C7 lacks.
+    """
+    reasons: dict[str, str] = {}
+    uncertainty: dict[str, float] = {}
+    cobb = _cobb(neck, reasons)
+    if cobb is not None:
+        uncertainty["c2_c7_cobb_deg"] = COBB_INTERVAL_DEG
+    line = _k_line(neck, reasons)
+    if line is None:
+        return Alignment(c2_c7_cobb_deg=cobb, uncertainty=uncertainty, reasons=reasons)
+    ends = (as_point(line[0]), as_point(line[1]))
+    distances = k_line_distances(line, neck.sections, neck.canal, neck.mass_edges)
+    counted = np.isfinite(distances) & _in_counted_masses(neck)
+    if not counted.any():
+        reasons |= dict.fromkeys(("k_line", "k_line_distance_mm"), "There is no mass between C2 and C7.")
+        return Alignment(c2_c7_cobb_deg=cobb, k_line_lps_mm=ends, uncertainty=uncertainty, reasons=reasons)
+    least = float(distances[counted].min())
+    at = int(np.flatnonzero(counted)[np.argmin(distances[counted])])
+    half = length_interval_mm(edge_error_mm(neck.resolution[at], soft=neck.edges.soft))
+    uncertainty["k_line_distance_mm"] = half
+    sign: Literal["positive", "negative", "borderline"] = "positive" if least > 0 else "negative"
+    return Alignment(
+        k_line="borderline" if abs(least) <= half else sign,
+        k_line_distance_mm=least,
+        c2_c7_cobb_deg=cobb,
+        k_line_lps_mm=ends,
+        uncertainty=uncertainty,
+        reasons=reasons,
+    )
+
+
+COBB_INTERVAL_DEG = 4.0  # fitted on phantoms: endplates are curved, and slices thick beside their lean
+
+
+def _in_counted_masses(neck: NeckGeometry) -> NDArray[np.bool_]:
+    counted = np.zeros(len(neck.frame.along_mm), dtype=bool)
+    for mass in neck.masses:
+        if _counts(mass, neck.zones):
+            counted |= mass.thickness_mm > 0
+    return counted
+
+
+def _cobb(neck: NeckGeometry, reasons: dict[str, str]) -> float | None:
+    named = {v.name: v for v in neck.vertebrae}
+    missing = [name for name in ("C2", "C7") if name not in named or not named[name].whole]
+    if missing:
+        reasons["c2_c7_cobb_deg"] = f"{' and '.join(missing)} not wholly in the scan, or without a name."
+        return None
+    middle = (named["C2"].middle_mm + named["C7"].middle_mm) / 2
+    left = neck.frame.plane_at(middle).left_lps
+    angle = cobb_angle_deg(named["C2"].lower_endplate_lps, named["C7"].lower_endplate_lps, left)
+    if angle is None:
+        reasons["c2_c7_cobb_deg"] = "The lower endplate of C2 or C7 was not found."
+    return angle
+
+
+def _k_line(neck: NeckGeometry, reasons: dict[str, str]) -> Floats | None:
+    """Return the canal's midpoints at mid-body of C2 and C7, LPS+ mm, or None."""
+    named = {v.name: v for v in neck.vertebrae}
+    ends = []
+    for name in ("C2", "C7"):
+        vertebra = named.get(name)
+        at = None if vertebra is None else int(np.argmin(np.abs(neck.frame.along_mm - vertebra.middle_mm)))
+        if vertebra is None or not vertebra.whole or at is None or not neck.sections.whole[at]:
+            reasons |= dict.fromkeys(
+                ("k_line", "k_line_distance_mm"), f"{name} is not wholly in the scan, or has no name."
+            )
+            return None
+        middle = neck.canal.midline
+        back = (neck.canal.front_mm[at, middle] + neck.canal.rear_mm[at, middle]) / 2
+        ends.append(neck.frame.centers_lps[at] + back * neck.frame.posteriors_lps[at])
+    return np.array(ends)
+
+
+def points_of(places: Floats) -> tuple[Point, ...]:
+    """Return an array of shape (n, 3) as points."""
+    return tuple(as_point(place) for place in places)
+
+
+def longest_run(profile: Floats, along: Floats) -> Span | None:
+    """Return the longest stretch at least 1 mm thick."""
+    return max(involved_runs(profile, along), key=lambda run: run.length_mm, default=None)

@@ -1,0 +1,129 @@
+"""Half of a 95 % interval for every number, from the scan's pixels and gaps and the outline's source.
+
+Each edge of an outline has a standard error; lengths, areas, ratios and angles take theirs from it.
+The shares below were fitted on phantoms with validation seeds (bench/against_truth.py prints the
+coverage); docs/measurements.md has the table.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from canalis.measurement.frame import MovingFrame
+from canalis.measurement.sections import Extent
+from canalis.volume import Volume
+
+Floats = NDArray[np.float64]
+
+INTERVAL = 1.96  # half of a 95 % interval in standard errors, normal distribution
+PIXEL_SHARE = 0.12  # an edge's standard error in pixels across it, from a label map
+GAP_SHARE = 0.12  # the same in slice gaps, as far as the edge is crossed by slices
+PLACE_MM = 0.05  # the plane's own place and the midline's add this much to every edge
+NETWORK_EDGE_MM = 0.30  # a network's edge beside a label map's: what its own errors add
+OUTLINE_GRAIN_MM = 4.0  # edge errors are alike over this much of an outline
+HALF_MILLIMETRE = 0.5  # confidence is the chance that canal AP errs by less
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """How finely the scan shows one plane, mm.
+
+    Attributes
+    ----------
+    pixel_mm : float
+        Along the plane's AP direction.
+    gap_mm : float
+        The greatest distance between acquired slices that the canal meets in the plane.
+    slant : float
+        Share of the plane's AP direction that crosses slices: sine of the plane's lean.
+    """
+
+    pixel_mm: float
+    gap_mm: float
+    slant: float
+
+
+def resolution_at(extent: Extent, frame: MovingFrame, volume: Volume | None) -> tuple[Resolution, ...]:
+    """Return how finely the scan shows each plane of a frame.
+
+    Parameters
+    ----------
+    extent : Extent
+        The scan's grid, and its axis across slices.
+    frame : MovingFrame
+        The planes.
+    volume : Volume or None
+        Its acquisition tells the gaps between acquired slices where they vary.
+
+    Returns
+    -------
+    tuple of Resolution
+        One a plane.
+    """
+    columns = extent.affine[:3, :3]
+    spacing = np.linalg.norm(columns, axis=0)
+    across = np.abs(frame.posteriors_lps @ (columns / spacing))
+    slant = across[:, extent.axis]
+    in_plane = [axis for axis in range(3) if axis != extent.axis]
+    weights = across[:, in_plane] ** 2
+    pixels = (weights @ spacing[in_plane]) / np.maximum(weights.sum(axis=1), 1e-9)
+    gaps = _gaps(extent, frame, volume, float(spacing[extent.axis]))
+    return tuple(
+        Resolution(float(p), float(g), float(s)) for p, g, s in zip(pixels, gaps, slant, strict=True)
+    )
+
+
+CANAL_REACH_MM = 8.0  # half a canal's AP: the gaps met within it of the centre count
+
+
+def _gaps(extent: Extent, frame: MovingFrame, volume: Volume | None, spacing: float) -> Floats:
+    acquired = None if volume is None or volume.acquisition is None else volume.acquisition.source_gap_mm
+    if acquired is None or len(acquired) != extent.shape[extent.axis]:
+        return np.full(len(frame.along_mm), spacing)
+    reach = np.array([-CANAL_REACH_MM, 0.0, CANAL_REACH_MM])
+    index = extent.slice_of(frame.points(reach, np.zeros(1))[:, :, 0])
+    first = np.clip(np.floor(index.min(axis=1)), 0, len(acquired) - 1).astype(int)
+    last = np.clip(np.ceil(index.max(axis=1)), 0, len(acquired) - 1).astype(int)
+    return np.array([acquired[low : high + 1].max() for low, high in zip(first, last, strict=True)])
+
+
+def edge_error_mm(resolution: Resolution, *, soft: bool) -> float:
+    """Return the standard error of one edge along AP, mm.
+
+    Parameters
+    ----------
+    resolution : Resolution
+        Of the plane.
+    soft : bool
+        True where the outline is a network's.
+
+    Returns
+    -------
+    float
+        Above 0.
+    """
+    stairs = np.hypot(PIXEL_SHARE * resolution.pixel_mm, GAP_SHARE * resolution.gap_mm * resolution.slant)
+    return float(np.hypot(np.hypot(stairs, PLACE_MM), NETWORK_EDGE_MM if soft else 0.0))
+
+
+def length_interval_mm(edge_mm: float) -> float:
+    """Return half of the interval of a length between two edges with this standard error each."""
+    return float(INTERVAL * np.sqrt(2.0) * edge_mm)
+
+
+def area_interval_mm2(edge_mm: float, outline_mm: float) -> float:
+    """Return half of the interval of an area inside an outline of this length."""
+    return float(INTERVAL * edge_mm * np.sqrt(max(outline_mm, OUTLINE_GRAIN_MM) * OUTLINE_GRAIN_MM))
+
+
+def ratio_interval(part: float, part_interval: float, whole: float, whole_interval: float) -> float:
+    """Return half of the interval of part / whole, both with their own."""
+    return float(np.hypot(part_interval, part / whole * whole_interval) / whole)
+
+
+def confidence(ap_interval_mm: float) -> float:
+    """Return the chance that canal AP errs by less than half a millimetre, 0 to 1."""
+    standard_error = ap_interval_mm / INTERVAL
+    return float(erf(HALF_MILLIMETRE / (np.sqrt(2.0) * standard_error)))
