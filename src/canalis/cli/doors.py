@@ -14,6 +14,7 @@ P = ParamSpec("P")
 
 COMMANDS: dict[str, str] = {
     # command: the module of canalis.cli that holds a function of that name
+    "measure": "measure",
     "train": "train",
 }
 
