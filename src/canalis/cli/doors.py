@@ -14,7 +14,11 @@ P = ParamSpec("P")
 
 COMMANDS: dict[str, str] = {
     # command: the module of canalis.cli that holds a function of that name
+    "cohort": "cohort",
     "measure": "measure",
+    "phantom": "phantom",
+    "demo": "demo",
+    "info": "info",
     "train": "train",
 }
 
