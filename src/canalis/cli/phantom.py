@@ -1,0 +1,93 @@
+"""`canalis phantom`: synthetic necks with known truth."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from canalis.labels import LEVELS
+
+OplType = Literal["continuous", "segmental", "mixed", "localized"]
+TYPES: tuple[OplType, ...] = ("continuous", "segmental", "mixed", "localized")
+SPAN = re.compile(rf"({'|'.join(LEVELS)})(?:-({'|'.join(LEVELS)}))?")
+
+
+def phantom(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the phantom; made by this.")],
+    seed: Annotated[
+        int, typer.Option(min=0, help="Below 1000000 for training, below 2000000 validation, above tests.")
+    ],
+    type_: Annotated[
+        str | None, typer.Option("--type", metavar="T", help=f"Type of OPLL: {', '.join(TYPES)}, or none.")
+    ] = None,
+    levels: Annotated[
+        str | None, typer.Option(metavar="C3-C5[,C6]", help="Bodies that each mass covers.")
+    ] = None,
+    thickness_mm: Annotated[
+        float | None, typer.Option(metavar="X", min=0.5, max=12, help="Greatest thickness of the OPLL, mm.")
+    ] = None,
+    file_format: Annotated[str, typer.Option("--format", metavar="F", help="nifti or dicom.")] = "nifti",
+    count: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="How many, of seeds N, N+1, ...: each in a folder of DIR named by its seed."
+        ),
+    ] = None,
+    pixel_mm: Annotated[float, typer.Option(min=0.2, max=3, help="Pixel size, mm.")] = 0.4,
+    slice_mm: Annotated[float, typer.Option(min=0.3, max=5, help="Distance between slices, mm.")] = 1.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in DIR.")] = False,
+) -> None:
+    """Write a synthetic neck CT and the truth about it.
+
+    Writes ct.nii.gz or dicom/, truth.json (fields of measurements.json) and truth.nii.gz (labels of
+    segmentation.nii.gz).
+    """
+    from canalis.cli.progress import shown_progress
+    from canalis.phantom.files import FORMATS, write_phantoms
+    from canalis.phantom.ossification import Wanted
+
+    chosen = next((name for name in FORMATS if name == file_format), None)
+    if chosen is None:
+        raise typer.BadParameter(f"Expected --format nifti or dicom, found {file_format}.")
+    wanted = Wanted(
+        present=False if type_ == "none" else None,
+        type=_type(type_),
+        levels=parse_levels(levels),
+        thickness_mm=thickness_mm,
+    )
+    seeds = {seed: out} if count is None else {n: out / str(n) for n in range(seed, seed + count)}
+    with shown_progress() as progress:
+        write_phantoms(
+            seeds,
+            wanted=wanted,
+            file_format=chosen,
+            voxel_mm=(pixel_mm, slice_mm),
+            overwrite=overwrite,
+            progress=progress,
+        )
+    for folder in seeds.values():
+        typer.echo(str(folder))
+
+
+def _type(name: str | None) -> OplType | None:
+    """Return the type wanted; None for any or none; wrong usage for another word."""
+    if name is None or name == "none":
+        return None
+    for known in TYPES:
+        if name == known:
+            return known
+    raise typer.BadParameter(f"Expected --type {', '.join(TYPES)} or none, found {name}.")
+
+
+def parse_levels(levels: str | None) -> tuple[tuple[str, ...], ...]:
+    """Return the bodies of each mass: ``C3-C5,C6`` is C3, C4 and C5, then C6; wrong usage otherwise."""
+    spans = []
+    for part in levels.split(",") if levels else []:
+        found = SPAN.fullmatch(part.strip())
+        first = LEVELS.index(found[1]) if found else 0
+        last = LEVELS.index(found[2] or found[1]) if found else -1
+        if last < first:
+            raise typer.BadParameter(f"Expected --levels such as C3-C5,C6 from head to foot, found {levels}.")
+        spans.append(LEVELS[first : last + 1])
+    return tuple(spans)
