@@ -52,7 +52,7 @@ def vary_slices(
 ) -> tuple[Tensor, Tensor]:
     """Return stacks (n, slices, crop, crop) and targets (n, crop, crop) from larger patches."""
     matrix = np.stack([_plane_motion(strength, rng) for _ in range(len(hu))])
-    hu, labels = _warp(hu, target[:, None], matrix, crop)
+    hu, labels = _warp(hu, target[:, None], matrix, (crop, crop))
     target = labels[:, 0]
     hu = _vary_intensity(hu, strength, rng)
     for i in range(len(hu)):
@@ -62,9 +62,9 @@ def vary_slices(
 
 
 def vary_volumes(
-    hu: Tensor, target: Tensor, crop: int, strength: Strength, rng: np.random.Generator
+    hu: Tensor, target: Tensor, crop: tuple[int, int, int], strength: Strength, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return blocks (n, 1, crop...) and targets (n, 2, crop...) from larger patches."""
+    """Return blocks (n, 1, *crop) and targets (n, 2, *crop) from larger patches."""
     matrix = np.stack([_space_motion(strength, rng) for _ in range(len(hu))])
     hu, target = _warp(hu, target, matrix, crop)
     hu = _vary_intensity(hu, strength, rng)
@@ -99,15 +99,16 @@ def _space_motion(strength: Strength, rng: np.random.Generator) -> NDArray[np.fl
     return np.asarray(turn @ np.diag(whole * each) @ mirror, dtype=np.float32)
 
 
-def _warp(hu: Tensor, labels: Tensor, matrix: NDArray[np.float32], crop: int) -> tuple[Tensor, Tensor]:
+def _warp(
+    hu: Tensor, labels: Tensor, matrix: NDArray[np.float32], crop: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
     """Sample patches through a matrix about their centre, linearly, and their labels by the nearest."""
-    dims = matrix.shape[-1]
-    patch = hu.shape[-1]
+    dims = len(crop)
+    patch = np.array(hu.shape[2:])
     theta = np.zeros((len(hu), dims, dims + 1), dtype=np.float32)
-    theta[:, :, :dims] = matrix[:, ::-1, ::-1] * (crop / patch)  # torch orders coordinates column first
-    places = functional.affine_grid(
-        torch.from_numpy(theta), [len(hu), 1, *[crop] * dims], align_corners=False
-    )
+    in_patches = matrix * (np.array(crop)[None, None, :] / patch[None, :, None])
+    theta[:, :, :dims] = in_patches[:, ::-1, ::-1]  # torch orders coordinates column first
+    places = functional.affine_grid(torch.from_numpy(theta), [len(hu), 1, *crop], align_corners=False)
     moved = functional.grid_sample(hu - AIR_HU, places, mode="bilinear", align_corners=False) + AIR_HU
     known = functional.grid_sample(labels.float() + 1, places, mode="nearest", align_corners=False)
     return moved, (known.to(torch.int16) - 1).to(torch.uint8)  # beyond the patch: -1, which is IGNORED

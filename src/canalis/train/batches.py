@@ -17,7 +17,7 @@ from canalis.phantom.structures import Structure
 from canalis.segment.grids import AIR_HU
 from canalis.train.augment import Strength, vary_slices, vary_volumes
 from canalis.train.cache import Case, Sampled
-from canalis.train.nets import SLICE_OFFSETS
+from canalis.train.nets import COARSE_SHAPE, SLICE_OFFSETS
 from canalis.train.truth import IGNORED, coarse_classes, fine_classes, level_classes
 
 PATCH_MARGIN: Final = 1.4
@@ -29,6 +29,10 @@ OSSIFIED_SHARE: Final = 0.45
 NARROWED_SHARE: Final = 0.1
 SPINE_SHARE: Final = 0.85  # of coarse crops, those near the canal
 CANAL: Final = (Structure.RESIDUAL_CANAL, Structure.OSSIFICATION, Structure.OTHER_NARROWING)
+COARSE_STRIDE: Final = COARSE_SHAPE.stride
+COARSE_ASPECT: Final = (1.0, 0.67, 0.5)
+"""Rows and columns of a coarse block for each slice: a spine is long, and both its ends are wanted in view."""
+
 THICKENED_SHARE: Final = 0.25
 THICK_REACH: Final = 8  # slices on each side that a thickened stack is averaged from
 
@@ -86,7 +90,7 @@ class CoarseBatches:
     size : int
         Blocks a batch.
     crop : int
-        Voxels of 2.5 mm along each side.
+        Slices of 2.5 mm; rows and columns are fewer, by ``COARSE_ASPECT``.
     strength : Strength
         How much a block is varied.
     """
@@ -96,22 +100,30 @@ class CoarseBatches:
     strength: Strength
 
     def draw(self, cases: Sequence[Case], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return HU (n, 1, crop, crop, crop) and target (n, 2, crop, crop, crop), uint8."""
-        patch = int(self.crop * PATCH_MARGIN)
-        blocks = np.full((self.size, 1, patch, patch, patch), AIR_HU, dtype=np.float32)
-        targets = np.full((self.size, 2, patch, patch, patch), IGNORED, dtype=np.uint8)
+        """Return HU (n, 1, *block) and target (n, 2, *block), uint8."""
+        block = coarse_block(self.crop)
+        patch = (int(block[0] * PATCH_MARGIN), int(block[1] * PATCH_MARGIN), int(block[2] * PATCH_MARGIN))
+        blocks = np.full((self.size, 1, *patch), AIR_HU, dtype=np.float32)
+        targets = np.full((self.size, 2, *patch), IGNORED, dtype=np.uint8)
         targets[:, 0] = 0
         for i in range(self.size):
             sampled = cases[int(rng.integers(len(cases)))].load("coarse")
-            centre = _block_centre(sampled, rng, jitter=0.35 * self.crop)
-            into, out = _window(sampled.hu.shape, centre, (patch, patch, patch))
+            centre = _block_centre(sampled, rng, jitter=0.35 * np.array(block))
+            into, out = _window(sampled.hu.shape, centre, patch)
             structure = np.asarray(sampled.structure[out])
             blocks[i, 0][into] = sampled.hu[out]
             targets[i, 0][into] = coarse_classes(structure)
             targets[i, 1][into] = level_classes(np.asarray(sampled.level[out]), structure)
-        return vary_volumes(
-            torch.from_numpy(blocks), torch.from_numpy(targets), self.crop, self.strength, rng
-        )
+        return vary_volumes(torch.from_numpy(blocks), torch.from_numpy(targets), block, self.strength, rng)
+
+
+def coarse_block(slices: int) -> tuple[int, int, int]:
+    """Return slices, rows and columns of a coarse block, rows and columns in multiples of the stride."""
+    a, b, c = (
+        max(int(round(slices * share / COARSE_STRIDE)) * COARSE_STRIDE, COARSE_STRIDE)
+        for share in COARSE_ASPECT
+    )
+    return a, b, c
 
 
 def _pick_slice(case: Case, slices: int, rng: np.random.Generator) -> int:
@@ -135,7 +147,9 @@ def _centre_of(
     return np.asarray(canal.mean(axis=0) + rng.uniform(-jitter, jitter, 2))
 
 
-def _block_centre(sampled: Sampled, rng: np.random.Generator, *, jitter: float) -> NDArray[np.float64]:
+def _block_centre(
+    sampled: Sampled, rng: np.random.Generator, *, jitter: NDArray[np.float64]
+) -> NDArray[np.float64]:
     shape = np.array(sampled.hu.shape)
     if rng.random() < SPINE_SHARE:
         slices = np.flatnonzero(np.isin(sampled.structure, CANAL).any(axis=(1, 2)))
