@@ -10,7 +10,6 @@ References
 import numpy as np
 from numpy.typing import NDArray
 
-from canalis.measurement.canal import CanalEdges
 from canalis.measurement.ossification import MassEdges
 from canalis.measurement.planes import unit
 from canalis.measurement.sections import Sections
@@ -20,8 +19,8 @@ Floats = NDArray[np.float64]
 ENDPLATE_POINTS = 30  # fewer do not say how an endplate leans
 
 
-def k_line_distances(line_lps: Floats, sections: Sections, canal: CanalEdges, edges: MassEdges) -> Floats:
-    """Return the signed distance from the K-line to the mass in each section.
+def k_line_distances(line_lps: Floats, sections: Sections, edges: MassEdges) -> Floats:
+    """Return the signed distance from the back of the mass to the K-line in each section.
 
     Parameters
     ----------
@@ -29,34 +28,26 @@ def k_line_distances(line_lps: Floats, sections: Sections, canal: CanalEdges, ed
         The K-line's ends at C2 and C7, LPS+ mm.
     sections : Sections
         The measuring planes.
-    canal, edges : CanalEdges, MassEdges
+    edges : MassEdges
         Of those sections.
 
     Returns
     -------
     ndarray of shape (n,)
-        mm, in the plane, to the nearest point of the mass; negative where the mass, or what it
-        encroaches on before it, reaches to the line. NaN where there is no mass, or the plane does
+        mm along the plane's AP direction, from the hindmost point of the mass: on a lateral film, for
+        which the K-line was made, a mass beside the midline counts as far as it reaches back.
+        Negative where the mass reaches behind the line. NaN where there is no mass, or the plane does
         not cut the line between its ends.
     """
     frame = sections.frame
     start, way = line_lps[0], line_lps[1] - line_lps[0]
     share = np.sum((frame.centers_lps - start) * frame.normals_lps, axis=1) / (frame.normals_lps @ way)
     offset = start + share[:, None] * way - frame.centers_lps
-    back, left = np.sum(offset * frame.posteriors_lps, axis=1), np.sum(offset * frame.lefts_lps, axis=1)
-    distances = np.full(len(share), np.nan)
-    for i in np.flatnonzero((share >= 0) & (share <= 1)):
-        held = edges.thickness_mm[i] > 0
-        if held.any():
-            distances[i] = _distance(back[i], left[i], canal.left_mm[held], edges.free_from_mm[i][held])
-    return distances
-
-
-def _distance(back: float, left: float, mass_left: Floats, mass_back: Floats) -> float:
-    """Return the distance of a point to the back of a mass, negative before it."""
-    near = float(np.hypot(mass_left - left, mass_back - back).min())
-    within = mass_left[0] <= left <= mass_left[-1]
-    return -near if within and back < np.interp(left, mass_left, mass_back) else near
+    line_back = np.sum(offset * frame.posteriors_lps, axis=1)
+    held = edges.thickness_mm > 0
+    rear = np.where(held, edges.rear_mm, -np.inf).max(axis=1)
+    between = held.any(axis=1) & (share >= 0) & (share <= 1)
+    return np.asarray(np.where(between, line_back - np.where(between, rear, 0.0), np.nan))
 
 
 def cobb_angle_deg(upper_endplate: Floats, lower_endplate: Floats, left_lps: Floats) -> float | None:

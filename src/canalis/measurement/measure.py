@@ -19,7 +19,7 @@ from canalis.volume import Progress, ScanWarning, Volume
 
 STEPS = 4
 PROFILE_EVERY = 2  # places of the frame a sample: 1 mm
-C1_GAP = "C1/2"  # counts for the OP-index, is no disc and has no plane
+NO_PLANES = ("C1/2", "T1/2")  # a gap that is no disc, and a disc below those that the contract names
 
 
 def measure_segmentation(
@@ -47,7 +47,7 @@ def measure_segmentation(
     if neck is None:
         return _refused(segmentation)
     tell("Measuring", 1, STEPS)
-    zones = tuple(zone for zone in neck.zones if zone.name != C1_GAP)
+    zones = tuple(zone for zone in neck.zones if zone.name not in NO_PLANES)
     planes = measure_planes(neck, zones, _depths(neck, zones), volume)
     tell("Measuring", 2, STEPS)
     planes += _worst(neck, volume)

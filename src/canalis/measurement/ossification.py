@@ -26,8 +26,10 @@ class MassEdges:
         Of it, what is ossification: gaps left out.
     residual_mm : ndarray of shape (n, columns)
         Free AP gap behind the mass, or behind the wall where there is none; NaN beside the canal.
+    rear_mm : ndarray of shape (n, columns)
+        The back of the mass, mm behind the centreline; the wall where there is none.
     free_from_mm, free_to_mm : ndarray of shape (n, columns)
-        The ends of that gap, mm behind the centreline.
+        The ends of the free gap, mm behind the centreline: other narrowing in front or behind ends it.
     width_mm, area_mm2 : ndarray of shape (n,)
         LR extent and area of the ossification; 0 where none.
     center_left_mm : ndarray of shape (n,)
@@ -37,6 +39,7 @@ class MassEdges:
     thickness_mm: Floats
     bone_mm: Floats
     residual_mm: Floats
+    rear_mm: Floats
     free_from_mm: Floats
     free_to_mm: Floats
     width_mm: Floats
@@ -70,12 +73,14 @@ def find_mass_edges(sections: Sections, canal: CanalEdges) -> MassEdges:
         Thickness is measured from the canal's front edge, so that a lucent gap between wall and
         mass is part of it.
     """
-    free_to = _front_of_narrowing(sections, canal)
+    narrowed_from, free_to = _between_narrowings(sections, canal)
     if sections.ossification is None:
         nothing = np.zeros_like(canal.front_mm)
-        free = free_to - canal.front_mm
+        free = np.maximum(free_to - narrowed_from, 0.0)
         none = np.zeros(len(free))
-        return MassEdges(nothing, nothing, free, canal.front_mm, free_to, none, none, none * np.nan)
+        return MassEdges(
+            nothing, nothing, free, canal.front_mm, narrowed_from, free_to, none, none, none * np.nan
+        )
     mass = np.minimum(sections.ossification, sections.canal + EDGE_ALLOWANCE_MM)
     rear = np.minimum(last_crossing(mass, sections.back_mm, axis=1), canal.rear_mm)
     thickness = np.nan_to_num(rear - canal.front_mm, nan=0.0)
@@ -83,10 +88,11 @@ def find_mass_edges(sections: Sections, canal: CanalEdges) -> MassEdges:
     held = thickness > 0
     pixel = float(sections.back_mm[1] - sections.back_mm[0])
     bone = np.where(held, np.minimum(_covered(mass, pixel).sum(axis=1) * pixel, thickness), 0.0)
-    free_from = np.where(held, rear, canal.front_mm)
+    mass_rear = np.where(held, rear, canal.front_mm)
+    free_from = np.maximum(mass_rear, narrowed_from)
     residual = np.maximum(free_to - free_from, 0.0)
     width, area, center = _across(bone, held, mass, sections)
-    return MassEdges(thickness, bone, residual, free_from, free_to, width, area, center)
+    return MassEdges(thickness, bone, residual, mass_rear, free_from, free_to, width, area, center)
 
 
 EDGE_ALLOWANCE_MM = 0.5  # a mass may stick out of the canal's own field by as much before it is cut off
@@ -98,17 +104,22 @@ def _covered(field: NDArray[np.float32], pixel_mm: float) -> NDArray[np.float32]
     return share
 
 
-def _front_of_narrowing(sections: Sections, canal: CanalEdges) -> Floats:
-    """Return where the free canal ends at the back of each AP line: ossified flavum, or the back wall."""
+def _between_narrowings(sections: Sections, canal: CanalEdges) -> tuple[Floats, Floats]:
+    """Return where the free canal begins and ends on each AP line, ossification left aside.
+
+    What narrows it otherwise ends it: spurs of the front wall, ossified flavum and facet spurs of the
+    back wall, each told by the half of the canal that it lies in.
+    """
     if sections.narrowing is None:
-        return canal.rear_mm
-    back = np.where(sections.back_mm[:, None] > BEHIND_MIDDLE_MM, sections.narrowing, np.float32(-1.0))
-    return np.asarray(
-        np.fmin(first_crossing(back.astype(np.float32), sections.back_mm, axis=1), canal.rear_mm)
-    )
-
-
-BEHIND_MIDDLE_MM = -2.0  # narrowing before it is not at the back; half a canal is 7 mm
+        return canal.front_mm, canal.rear_mm
+    middle = (canal.front_mm + canal.rear_mm) / 2
+    behind = sections.back_mm[None, :, None] > middle[:, None, :]
+    at_front = np.where(behind, np.float32(-1.0), sections.narrowing)
+    at_back = np.where(behind, sections.narrowing, np.float32(-1.0))
+    begins = np.fmax(last_crossing(at_front, sections.back_mm, axis=1), canal.front_mm)
+    ends = np.fmin(first_crossing(at_back, sections.back_mm, axis=1), canal.rear_mm)
+    beside = np.isnan(canal.front_mm)
+    return np.where(beside, np.nan, begins), np.where(beside, np.nan, ends)
 
 
 def _across(

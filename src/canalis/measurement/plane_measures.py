@@ -258,7 +258,7 @@ def _lines(cut: Cut, i: int) -> dict[str, tuple[Point, Point]]:
         "residual_ap_mm": on(at, mass.free_from_mm[i, at], mass.free_to_mm[i, at]),
     }
     if mass.greatest_mm[i] > 0:
-        lines["ossification_thickness_mm"] = on(at, canal.front_mm[i, at], mass.free_from_mm[i, at])
+        lines["ossification_thickness_mm"] = on(at, canal.front_mm[i, at], mass.rear_mm[i, at])
         lines["thickness_canal_ap_mm"] = on(at, canal.front_mm[i, at], canal.rear_mm[i, at])
     return lines
 

@@ -39,7 +39,7 @@ def compression_angle_deg(neck: NeckGeometry, peak: int) -> float | None:
     """
     column = int(neck.mass_edges.headline[peak])
     held = neck.mass_edges.thickness_mm[:, column] > 0
-    back = neck.mass_edges.free_from_mm[:, column]
+    back = neck.mass_edges.rear_mm[:, column]
     frame = neck.frame
     surface = frame.centers_lps + np.where(held, back, 0.0)[:, None] * frame.posteriors_lps
     step = frame.along_mm[1] - frame.along_mm[0]

@@ -75,7 +75,7 @@ def summarize_ossification(
     Ossification
         Fields None with a reason where they are not measured.
     """
-    masses = [mass for mass in neck.masses if _counts(mass, neck.zones)]
+    masses = counted_masses(neck)
     if not masses:
         return _none_found(neck)
     along = neck.frame.along_mm
@@ -107,7 +107,7 @@ def summarize_ossification(
         max_occupying_ratio_percent=_greatest_ratio(planes),
         width_mm=float(neck.mass_edges.width_mm.max()) if lengths else None,
         volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
-        length_mm=float(sum(mass.extent.length_mm for mass in masses)) if lengths else None,
+        length_mm=max(mass.extent.length_mm for mass in masses) if lengths else None,
         side=_side(neck, peak),
         compression_angle_deg=compression_angle_deg(neck, peak),
         shape=hill_or_plateau(profile, along),
@@ -121,9 +121,12 @@ def summarize_ossification(
 _LENGTHS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm")
 
 
-def _counts(mass: MassProfile, zones: tuple[Zone, ...]) -> bool:
-    """Return whether a mass is 1 mm thick over 3 mm of height."""
-    return mass.involved is not None and mass.involved.length_mm >= INVOLVED_HEIGHT_MM
+def counted_masses(neck: NeckGeometry) -> list[MassProfile]:
+    """Return the masses that involve a body or disc; those 1 mm thick over 3 mm where none was found."""
+    along = neck.frame.along_mm
+    if not neck.zones:
+        return [m for m in neck.masses if m.involved and m.involved.length_mm >= INVOLVED_HEIGHT_MM]
+    return [m for m in neck.masses if any(involves(m.thickness_mm, along, zone) for zone in neck.zones)]
 
 
 def _none_found(neck: NeckGeometry) -> Ossification:
@@ -162,14 +165,18 @@ def _with_reasons(summary: Ossification) -> Ossification:
 
 
 def worst_index(neck: NeckGeometry) -> int:
-    """Return the place of the profile with the greatest occupying ratio, or else the least canal AP."""
-    ratio, ap = profile_ratio(neck), neck.canal.ap_mm[:, neck.canal.midline]
+    """Return the place of the profile with the greatest occupying ratio, or else the least canal AP.
+
+    Looked for from C1's arch, or the first body, to the lower end of the last.
+    """
+    along, ap = neck.frame.along_mm, neck.canal.ap_mm[:, neck.canal.midline]
     whole = neck.sections.whole & np.isfinite(ap) & (ap > 0)
+    if neck.zones:
+        whole &= (along >= neck.zones[0].middle_mm) & (along <= neck.zones[-1].lower_mm)
     if not whole.any():
         return len(ap) // 2
-    if neck.masses and np.nanmax(np.where(whole, ratio, np.nan)) > 0:
-        return int(np.nanargmax(np.where(whole, ratio, np.nan)))
-    return int(np.nanargmin(np.where(whole, ap, np.nan)))
+    ratio = np.where(whole, profile_ratio(neck), 0.0)
+    return int(np.argmax(ratio)) if ratio.max() > 0 else int(np.argmin(np.where(whole, ap, np.inf)))
 
 
 def profile_ratio(neck: NeckGeometry) -> Floats:
@@ -289,7 +296,7 @@ def measure_alignment(neck: NeckGeometry, bodies: dict[str, PlaneMeasurement]) -
     if line is None:
         return Alignment(c2_c7_cobb_deg=cobb, uncertainty=uncertainty, reasons=reasons)
     ends = (as_point(line[0]), as_point(line[1]))
-    distances = k_line_distances(line, neck.sections, neck.canal, neck.mass_edges)
+    distances = k_line_distances(line, neck.sections, neck.mass_edges)
     counted = np.isfinite(distances) & _in_counted_masses(neck)
     if not counted.any():
         reasons |= dict.fromkeys(("k_line", "k_line_distance_mm"), "There is no mass between C2 and C7.")
@@ -314,9 +321,8 @@ COBB_INTERVAL_DEG = 4.0  # fitted on phantoms: endplates are curved, and slices 
 
 def _in_counted_masses(neck: NeckGeometry) -> NDArray[np.bool_]:
     counted = np.zeros(len(neck.frame.along_mm), dtype=bool)
-    for mass in neck.masses:
-        if _counts(mass, neck.zones):
-            counted |= mass.thickness_mm > 0
+    for mass in counted_masses(neck):
+        counted |= mass.thickness_mm > 0
     return counted
 
 
