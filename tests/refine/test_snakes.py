@@ -211,7 +211,7 @@ def test_input_that_does_not_fit_is_refused(match, change):
         ("weight of at least 0 for tension, found -1", lambda: Energy(tension=-1.0)),
         ("weight of at least 0 for balloon, found nan", lambda: Energy(balloon=np.nan)),
         ("reach_mm above 0", lambda: Energy(reach_mm=0.0)),
-        ("sure_rise_hu above least_rise_hu", lambda: Energy(sure_rise_hu=100.0)),
+        ("sure_rise_hu above least_rise_hu", lambda: Energy(sure_rise_hu=20.0)),
         ("step above 0", lambda: SnakeSettings(step=0.0)),
         ("leave_mm of at least 0 mm", lambda: SnakeSettings(leave_mm=-1.0)),
         ("spacing_ratio above 1", lambda: SnakeSettings(spacing_ratio=1.0)),

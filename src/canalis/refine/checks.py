@@ -22,6 +22,8 @@ from canalis.refine.settings import SnakeSettings
 SMALLEST_STEP_SHARE = 1 / 16  # of the first time step, however often the energy rises
 COLLAPSED_SHARE = 0.1  # of the start's area
 MOST_UNDONE = 5  # self-crossings undone on one contour before it is given up
+SHORTER = 0.7  # time step after such a check
+STEADY = 0.3  # least cosine between the ways of two checks for a contour that knows where it goes
 RISE = 1e-3  # the energy counts as risen when it is this much higher, as a share
 AT_LIMIT = 0.98  # of the limit
 HELD_MM = 0.5  # limits up to this hold a point on purpose, and do not count as reached
@@ -66,16 +68,18 @@ def checked_rows(
     """
     curves = rows.curves
     normals = outward_normals(curves)
-    motion = np.abs(((curves - before) * np.conj(normals)).real).max(axis=-1)
-    speed = motion / (steps * rows.step)
+    motion = ((curves - before) * np.conj(normals)).real
+    speed = np.abs(motion).max(axis=-1) / (steps * rows.step)
     reasons = _lost(rows, curves, pull)
     _undo_crossings(rows, curves, reasons)
     _spread_points(rows, curves, settings)
     start_spacing = (
         perimeter(rows.start) / curves.shape[1]
     )  # the same at every check, so that energies compare
-    energy = pull.external_energy(curves) + internal_energy(pull.energy, rows.moved, start_spacing)
-    _control_step(rows, energy, settings)
+    energy = pull.external_energy(curves) + internal_energy(
+        pull.energy, rows.moved, start_spacing, rows.tubes
+    )
+    _control_step(rows, energy, motion, settings)
     return Check(speed_mm=np.asarray(speed, np.float64), energy=energy, reasons=reasons)
 
 
@@ -116,12 +120,17 @@ def _spread_points(rows: Rows, curves: NDArray[np.complex64], settings: SnakeSet
         rows.reread(crowded, equal_arc_places(rows.curves[crowded], curves.shape[1]))
 
 
-def _control_step(rows: Rows, energy: NDArray[np.float64], settings: SnakeSettings) -> None:
-    """Halve the time step of contours whose energy rose."""
+def _control_step(
+    rows: Rows, energy: NDArray[np.float64], motion: NDArray[np.float32], settings: SnakeSettings
+) -> None:
+    """Shorten the time step of contours whose energy rose, or whose points go to and fro."""
     rose = energy > rows.energy + RISE * np.abs(rows.energy)
+    along = (motion * rows.motion).sum(axis=-1)
+    sizes = np.sqrt((motion**2).sum(axis=-1) * (rows.motion**2).sum(axis=-1))
+    wavering = along < STEADY * sizes
     least = settings.step * SMALLEST_STEP_SHARE
-    rows.step[rose] = np.maximum(rows.step[rose] / 2, least)
-    rows.energy = energy
+    rows.step[rose | wavering] = np.maximum(rows.step[rose | wavering] * SHORTER, least)
+    rows.energy, rows.motion = energy, motion
 
 
 def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[list[str], NDArray[np.float64]]:

@@ -31,8 +31,8 @@ class Energy:
     attachment : float
         Spring towards the start contour, 1 per unit of time. Needs ``rest="start"``.
     tie : float
-        Spring between the same point on neighbouring planes, 1 per unit of time: a tube. All planes
-        of one call are then one tube, in order along the centreline.
+        Spring between the same point on neighbouring planes of a tube, 1 per unit of time
+        (see ``Guides.tubes``).
     gaussian_edge : float
         Edges of the smoothed image [1]_.
     gradient_vector_flow : float
@@ -56,7 +56,7 @@ class Energy:
         How far bone_edge looks along the normal, each way.
     least_rise_hu, sure_rise_hu : float
         Rise from lumen to bone below which bone_edge sees nothing, and above which it is sure.
-        The ligamentum flavum (60 to 80 HU) lies below, a blurred cortex (500 HU and more) above.
+        The ligamentum flavum (60 to 80 HU) hardly counts, a blurred cortex (500 HU and more) does.
 
     References
     ----------
@@ -84,8 +84,8 @@ class Energy:
     edge_hu_per_mm: float = 150.0
     smoothness: float = 0.2
     reach_mm: float = 5.0
-    least_rise_hu: float = 150.0
-    sure_rise_hu: float = 400.0
+    least_rise_hu: float = 30.0
+    sure_rise_hu: float = 800.0
 
     def __post_init__(self) -> None:
         for item in fields(self):

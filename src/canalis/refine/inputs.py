@@ -34,6 +34,8 @@ class Checked:
         float32.
     probability : ndarray of shape (K, H, W) or None
         float32.
+    tubes : ndarray of shape (K,)
+        Number of each plane's tube.
     """
 
     images: NDArray[np.float32]
@@ -42,6 +44,7 @@ class Checked:
     limits_mm: NDArray[np.float32] | None
     point_weights: NDArray[np.float32] | None
     probability: NDArray[np.float32] | None
+    tubes: NDArray[np.intp]
 
 
 def checked_input(
@@ -86,6 +89,7 @@ def checked_input(
         limits_mm=_per_point(limits, curves.shape, "leave_mm"),
         point_weights=_per_point(guides.point_weights, curves.shape, "point_weights"),
         probability=probability,
+        tubes=_checked_tubes(guides.tubes, len(pictures)),
     )
 
 
@@ -174,6 +178,13 @@ def _read(curve: NDArray[np.complex128], places: NDArray[np.float64]) -> NDArray
     lower = np.floor(places).astype(np.intp) % len(curve)
     share = places - np.floor(places)
     return np.asarray((1 - share) * curve[lower] + share * curve[(lower + 1) % len(curve)])
+
+
+def _checked_tubes(tubes: NDArray[np.intp] | None, planes: int) -> NDArray[np.intp]:
+    given = np.zeros(planes, np.intp) if tubes is None else np.asarray(tubes)
+    if given.shape != (planes,) or not np.issubdtype(given.dtype, np.integer):
+        raise MeasurementError(f"Expected a tube number for each of {planes} planes, found {given.shape}.")
+    return given
 
 
 def _per_point(

@@ -6,6 +6,7 @@ does the same. A step is (1 + τA)⁻¹ applied to N numbers in N log N operatio
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,12 @@ def stiffness(energy: Energy, *, points: int, spacing_mm: NDArray[np.float64]) -
     return np.asarray(energy.tension * second + energy.rigidity * second**2 + energy.attachment)
 
 
+def tube_slices(tubes: NDArray[np.intp]) -> list[slice]:
+    """Return where each run of equal numbers lies in (K,): the planes of one tube."""
+    ends = [0, *(np.flatnonzero(np.diff(tubes)) + 1).tolist(), len(tubes)]
+    return [slice(first, last) for first, last in pairwise(ends)]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InternalStep:
     """One implicit step of the internal force for all contours.
@@ -42,59 +49,65 @@ class InternalStep:
     Attributes
     ----------
     factor : ndarray of shape (K, 2N)
-        1/(1 + τλ), float32, each twice: for real and imaginary part. Along planes it is by cosine
-        frequency when ``tied``.
-    tied : bool
-        True for a tube.
+        1/(1 + τλ), float32, each twice: for real and imaginary part. Along a tube it is by cosine
+        frequency.
+    tubes : list of slice
+        Rows of each tube; empty where no contours are tied.
     """
 
     factor: NDArray[np.float32]
-    tied: bool
+    tubes: list[slice]
 
     def __call__(self, curves: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Return the curves (K, N), complex64, after the step; the argument is overwritten."""
         waves = fft.fft(curves, axis=-1, overwrite_x=True)
-        if self.tied:
-            waves = fft.dct(waves, type=2, norm="ortho", axis=0)
-            self._damp(waves)
-            waves = fft.idct(waves, type=2, norm="ortho", axis=0)
-        else:
-            self._damp(waves)
-        return np.asarray(fft.ifft(waves, axis=-1, overwrite_x=True))
-
-    def _damp(self, waves: NDArray[np.complex64]) -> None:
+        for tube in self.tubes:
+            waves[tube] = fft.dct(waves[tube], type=2, norm="ortho", axis=0)
         parts = waves.view(np.float32)
         parts *= self.factor
+        for tube in self.tubes:
+            waves[tube] = fft.idct(waves[tube], type=2, norm="ortho", axis=0)
+        return np.asarray(fft.ifft(waves, axis=-1, overwrite_x=True))
 
 
 def internal_step(
-    energy: Energy, *, points: int, spacing_mm: NDArray[np.float64], step: NDArray[np.float64]
+    energy: Energy,
+    *,
+    points: int,
+    spacing_mm: NDArray[np.float64],
+    step: NDArray[np.float64],
+    tubes: NDArray[np.intp],
 ) -> InternalStep:
-    """Return the implicit step for contours of given spacing (K,) and time step (K,).
+    """Return the implicit step for contours of given spacing, time step and tube number, each (K,).
 
     In a tube all contours share the mean spacing and the smallest step.
     """
-    tied = energy.tie > 0 and len(spacing_mm) > 1
-    if tied:
-        planes = len(spacing_mm)
-        spacing_mm = np.full(planes, spacing_mm.mean())
-        step = np.full(planes, step.min())
+    runs = [run for run in tube_slices(tubes) if run.stop - run.start > 1] if energy.tie else []
+    spacing_mm, step = spacing_mm.copy(), step.copy()
+    for run in runs:
+        spacing_mm[run], step[run] = spacing_mm[run].mean(), step[run].min()
     values = stiffness(energy, points=points, spacing_mm=spacing_mm)
-    if tied:
-        values = values + energy.tie * (2 - 2 * np.cos(np.pi * np.arange(planes) / planes))[:, None]
+    for run in runs:
+        planes = run.stop - run.start
+        values[run] += energy.tie * (2 - 2 * np.cos(np.pi * np.arange(planes) / planes))[:, None]
     factor = (1 / (1 + step[:, None] * values)).astype(np.float32)
-    return InternalStep(factor=np.repeat(factor, 2, axis=-1), tied=tied)
+    return InternalStep(factor=np.repeat(factor, 2, axis=-1), tubes=runs)
 
 
 def internal_energy(
-    energy: Energy, curves: NDArray[np.complex64], spacing_mm: NDArray[np.float64]
+    energy: Energy,
+    curves: NDArray[np.complex64],
+    spacing_mm: NDArray[np.float64],
+    tubes: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """Return Eq. 4's internal part for each curve of shape (K, N), mean over its points."""
+    """Return Eq. 4's internal part for each curve of shape (K, N), mean over its points.
+
+    The tie between two planes counts on the second of them.
+    """
     waves = np.abs(fft.fft(curves, axis=-1)) ** 2
     values = stiffness(energy, points=curves.shape[-1], spacing_mm=spacing_mm)
-    inner = 0.5 * (values * waves).sum(axis=-1) / curves.shape[-1] ** 2
-    if energy.tie and len(curves) > 1:
-        gap = np.zeros(len(curves))
-        gap[1:] = 0.5 * energy.tie * (np.abs(np.diff(curves, axis=0)) ** 2).mean(axis=-1)
-        inner = inner + gap
-    return np.asarray(inner, dtype=np.float64)
+    inner = np.asarray(0.5 * (values * waves).sum(axis=-1) / curves.shape[-1] ** 2, dtype=np.float64)
+    if energy.tie:
+        gaps = (np.abs(np.diff(curves, axis=0)) ** 2).mean(axis=-1)
+        inner[1:] += 0.5 * energy.tie * np.where(np.diff(tubes) == 0, gaps, 0)
+    return inner

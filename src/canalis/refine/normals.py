@@ -13,6 +13,7 @@ from canalis.refine.tables import Place, Tables
 SAMPLE_MM = 0.3  # between samples along a normal
 FLANK = 3  # samples averaged on each side of a candidate edge: 0.9 mm
 PEAK_MM = 2.1  # a cortex's maximum lies within this of its inner edge
+BONE_HU = 350.0  # above the lumen: brighter is taken for bone, not for contrast round the cord
 BRIGHT_INSIDE = 0.3  # what an edge counts that has bone between it and the lumen
 LEAST_NEARNESS_MM = 0.6  # SD of the last, narrowest search: about half a millimetre of blur
 CHUNK = 48  # contours whose profiles stay in the cache together
@@ -72,7 +73,7 @@ def bone_edge(
     distance : ndarray of shape (A, N)
         mm, + outwards; 0 where no edge was found.
     sureness : ndarray of shape (A, N)
-        0 to 1.
+        0 to 1: by the rise, and less for an edge far off, so that one across a gap hardly pulls.
     """
     reach = min(energy.reach_mm, 2.5 * nearness_mm)
     half = int(np.ceil(reach / SAMPLE_MM)) + FLANK
@@ -128,7 +129,9 @@ def _edge_in(
     share = (peak / 2 - low) / np.maximum(high - low, 1.0)
     distance = offsets[np.take_along_axis(at, first, axis=0)[0]] + share * np.float32(SAMPLE_MM)
     seen = crossed.any(axis=0) & (sureness > 0)
-    return np.where(seen, distance, 0), np.where(seen, np.clip(sureness, 0, 1), 0)
+    distance = np.where(seen, distance, 0).astype(np.float32)
+    trust = np.exp(-(distance**2) / np.float32(2 * nearness_mm**2))
+    return distance, np.where(seen, np.clip(sureness, 0, 1) * trust, 0).astype(np.float32)
 
 
 def _best_rise(
@@ -139,7 +142,7 @@ def _best_rise(
     flank += above[2:]  # FLANK times the mean of samples i, i+1, i+2
     score = flank[FLANK:] - flank[:-FLANK]
     np.clip(score, 0, FLANK * energy.sure_rise_hu, out=score)
-    behind = np.maximum.accumulate(flank[:-FLANK], axis=0) > FLANK * energy.least_rise_hu
+    behind = np.maximum.accumulate(flank[:-FLANK], axis=0) > FLANK * BONE_HU
     np.multiply(score, np.float32(BRIGHT_INSIDE), out=score, where=behind)
     inner = np.arange(len(score)) + FLANK - 1  # the last sample inside each rise
     nearness = np.exp(-((offsets[inner] + SAMPLE_MM / 2) ** 2) / (2 * nearness_mm**2))

@@ -13,7 +13,7 @@ from canalis.refine.snakes import snake
 LEAVE_MM: Final = 2.0
 """Farthest that a refined outline goes from the network's, mm (chosen: four times its mean error)."""
 
-CANAL_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, attachment=0.02, reach_mm=2.5)
+CANAL_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, attachment=0.1, reach_mm=2.5)
 """The inner cortex at half maximum; where there is none, the network's own shape."""
 
 CANAL_SETTINGS: Final = SnakeSettings(rest="start", leave_mm=LEAVE_MM, settled_mm=0.02, max_iterations=200)

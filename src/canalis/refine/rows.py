@@ -15,8 +15,8 @@ class Rows:
 
     Attributes
     ----------
-    planes : ndarray of shape (A,)
-        Which plane each contour lies on.
+    planes, tubes : ndarray of shape (A,)
+        Which plane each contour lies on, and which tube that belongs to.
     moved : ndarray of shape (A, N)
         Complex64 mm: what Eq. 5 moves, the contour less its rest shape.
     rest : ndarray of shape (A, N) or None
@@ -34,10 +34,13 @@ class Rows:
     iterations : ndarray of shape (A,)
         Steps taken so far.
     energy : ndarray of shape (A,)
-        Total at the last check.
+        At the last check.
+    motion : ndarray of shape (A, N)
+        Way from the check before the last to the last, mm along the normal.
     """
 
     planes: NDArray[np.intp]
+    tubes: NDArray[np.intp]
     moved: NDArray[np.complex64]
     rest: NDArray[np.complex64] | None
     start: NDArray[np.complex64]
@@ -47,6 +50,7 @@ class Rows:
     undone: NDArray[np.intp]
     iterations: NDArray[np.intp]
     energy: NDArray[np.float64]
+    motion: NDArray[np.float32]
 
     @property
     def curves(self) -> NDArray[np.complex64]:

@@ -106,12 +106,17 @@ class Guides:
         The network's probability of the inside, 0 to 1, on the images' pixels; for ``Energy.prior``.
     frames : PlaneFrames or None
         For points in LPS mm.
+    tubes : ndarray of shape (K,) or None
+        For ``Energy.tie``: planes with the same number, next to one another, are one tube in order
+        along the centreline, and their points of one number are tied (point 0 of all at the back,
+        say). None: all planes are one tube.
     """
 
     point_weights: NDArray[np.float64] | None = None
     leave_mm: float | NDArray[np.float64] | None = None
     probability: NDArray[np.float32] | None = None
     frames: PlaneFrames | None = None
+    tubes: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

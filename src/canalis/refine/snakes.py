@@ -14,7 +14,7 @@ from canalis.refine.checks import Check, checked_rows, quality_reasons
 from canalis.refine.energies import Energy
 from canalis.refine.forces import Fields, Pull, prepared_fields
 from canalis.refine.inputs import Checked, checked_input
-from canalis.refine.internal import internal_step
+from canalis.refine.internal import internal_step, tube_slices
 from canalis.refine.normals import LEAST_NEARNESS_MM
 from canalis.refine.rows import Rows
 from canalis.refine.settings import Guides, Snakes, SnakeSettings, Used
@@ -157,6 +157,7 @@ def _first_rows(checked: Checked, settings: SnakeSettings) -> Rows:
     resting = settings.rest == "start"
     return Rows(
         planes=np.arange(planes),
+        tubes=checked.tubes,
         moved=np.zeros_like(checked.start) if resting else checked.start.copy(),
         rest=checked.start.copy() if resting else None,
         start=checked.start.copy(),
@@ -166,6 +167,7 @@ def _first_rows(checked: Checked, settings: SnakeSettings) -> Rows:
         undone=np.zeros(planes, np.intp),
         iterations=np.zeros(planes, np.intp),
         energy=np.full(planes, np.inf),
+        motion=np.zeros(checked.start.shape, np.float32),
     )
 
 
@@ -216,7 +218,11 @@ class _Stage:
     def _advance(self, rows: Rows, pull: Pull, steps: int) -> None:
         """Eq. 5, some steps of it."""
         internal = internal_step(
-            self.energy, points=rows.moved.shape[1], spacing_mm=rows.spacing_mm, step=rows.step
+            self.energy,
+            points=rows.moved.shape[1],
+            spacing_mm=rows.spacing_mm,
+            step=rows.step,
+            tubes=rows.tubes,
         )
         time_step = rows.step[:, None].astype(np.float32)
         for _ in range(steps):
@@ -250,8 +256,10 @@ class _Stage:
             failed |= out_of_time & ~done
         else:
             done |= out_of_time & ~failed
-        if self.energy.tie and len(done) > 1 and not (done | failed).all():
-            done, failed = np.zeros_like(done), np.zeros_like(failed)
+        if self.energy.tie:  # a tube ends as one
+            for tube in tube_slices(rows.tubes):
+                if not (done | failed)[tube].all():
+                    done[tube], failed[tube] = False, False
         return done, failed
 
 
