@@ -22,6 +22,8 @@ from canalis.volume import INCOMPLETE_SCAN_CODES, Mask, Progress, ScanWarning, V
 AIR_BELOW_HU: Final = -300  # no tissue, and no foam of a head rest either, is less dense
 LEAST_TISSUE: Final = 1e-3  # share of voxels; less is a table, a wire, or noise
 EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
+LARGEST_PIXEL_MM: Final = 1.5  # contract
+SAFE_GAP_MM: Final = 3.0  # contract
 NOT_NAMED: Final = LevelNaming(False, None, "The scan was refused before levels were looked for.")
 
 
@@ -234,12 +236,28 @@ def _refused(volume: Volume, why: ScanWarning) -> Measurements:
 
 def with_scan_warnings(measurements: Measurements, volume: Volume) -> Measurements:
     """Return measurements with the reader's warnings first, partial where slices are missing."""
-    acquisition = volume.acquisition
-    said = () if acquisition is None else acquisition.warnings
+    said = (*(volume.acquisition.warnings if volume.acquisition else ()), *_coarseness(volume))
     status = measurements.status
     if status == "measured" and any(warning.code in INCOMPLETE_SCAN_CODES for warning in said):
         status = "partial"
     return replace(measurements, status=status, warnings=(*said, *measurements.warnings))
+
+
+def _coarseness(volume: Volume) -> list[ScanWarning]:
+    """Return what the size of the voxels rules out."""
+    _, pixel, gap = sorted(volume.spacing_mm)
+    said = []
+    if pixel > LARGEST_PIXEL_MM:
+        message = (
+            f"Pixels of {pixel:.2f} mm: over {LARGEST_PIXEL_MM} mm no lengths, areas or volumes are given."
+        )
+        said.append(ScanWarning("coarse-pixels", message))
+    if gap > SAFE_GAP_MM:
+        message = (
+            f"Slices {gap:.2f} mm apart: where they are over {SAFE_GAP_MM:g} mm apart no lengths are given."
+        )
+        said.append(ScanWarning("wide-gaps", message))
+    return said
 
 
 def _write(

@@ -41,7 +41,7 @@ def check_free(folder: Path, *, names: tuple[str, ...] = RESULT_NAMES, overwrite
         raise OutputError(f"Expected a folder at {folder}, found a file. Give another with --out.")
     if not overwrite and any((folder / name).exists() for name in names):
         raise OutputError(
-            f"{folder} holds results already. Give another folder with --out, or replace them with --overwrite."
+            f"{folder} holds results already. Give another with --out, or replace them with --overwrite."
         )
     above = folder.absolute()
     while not above.exists():
@@ -87,7 +87,8 @@ def result_folder(folder: Path, *, names: tuple[str, ...] = RESULT_NAMES) -> Ite
             _remove_if_empty(parent)
         if isinstance(error, OSError):
             raise OutputError(
-                f"{folder} cannot be written: {error.strerror or error}. Nothing was left there."
+                f"{folder} cannot be written: {error.strerror or error}. Nothing was left; "
+                "make room, or give another folder with --out."
             ) from error
         raise
 

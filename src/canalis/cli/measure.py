@@ -41,6 +41,8 @@ def measure(
     """
     from canalis.chain import Options, measure_to_folder, why_refused
 
+    if hint is not None and segmentation is not None:
+        raise typer.BadParameter("A label map names its own levels: give --hint or --segmentation, not both.")
     options = Options(
         series=series,
         hint=parse_hint(hint),

@@ -20,7 +20,6 @@ POSITION_TOLERANCE = 0.02  # the same for thick slices, as a share of the gap
 DOUBLED_MM = 0.02  # slices closer than this stand at one place
 MULTIPLE_TOLERANCE = 0.1  # a gap this close to a multiple of the usual one has lost slices
 LONGEST_RUN_MISSING = 3  # more wide gaps in a row are a protocol's change of gap, not lost slices
-SAFE_GAP_MM = 3.0  # wider gaps give no lengths (contract)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,5 @@
+"""`python -m canalis` is `canalis`."""
+
+from canalis.cli import main
+
+main()
