@@ -246,18 +246,21 @@ def _alignment(mass: bool) -> Alignment:
     )
 
 
-@pytest.fixture(scope="session")
-def real_scan() -> Path:
-    """Return the folder of the real scan, or skip; fail where tests must not skip."""
-    data = Path(os.environ.get("CANALIS_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-    folder = data / "vhm_head_dicom"
-    if not folder.is_dir():
-        missing_here(f"no real scan at {folder.name}; set CANALIS_DATA")
-    return folder
-
-
-def missing_here(what: str) -> None:
+def skip_or_fail(what: str) -> None:
     """Skip a test for what is absent, or fail where the checks install everything."""
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def missing_here():
+    return skip_or_fail
+
+
+@pytest.fixture(scope="session")
+def real_scan() -> Path:
+    data = Path(os.environ.get("CANALIS_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+    if not (data / "vhm_head_dicom").is_dir():
+        skip_or_fail("no vhm_head_dicom in ../shared/data; name its folder in CANALIS_DATA")
+    return data / "vhm_head_dicom"

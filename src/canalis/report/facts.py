@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from canalis.measurement.measurements import Alignment, Measurements, Ossification
-from canalis.report.words import DASH, join, with_error
+from canalis.report.methods import NARROW_CANAL_MM
+from canalis.report.words import DASH, join, number, with_error
 
 SUPINE: Final = "supine"
 
@@ -32,7 +33,18 @@ def neck_facts(measurements: Measurements) -> list[Fact]:
     """
     ossification = measurements.ossification
     found = _extent(ossification) if ossification.present else []
-    return found + _alignment(measurements.alignment)
+    return [*found, _narrow(measurements), *_alignment(measurements.alignment)]
+
+
+def _narrow(measurements: Measurements) -> Fact:
+    """Return where the anatomical canal itself is narrow, ossified or not."""
+    below = {
+        plane.level: plane.canal_ap_mm
+        for plane in measurements.planes
+        if plane.part != "worst" and plane.canal_ap_mm is not None and plane.canal_ap_mm < NARROW_CANAL_MM
+    }
+    said = [f"{level or 'no name'} ({number(value)} mm)" for level, value in below.items()]
+    return Fact(f"Canal AP below {NARROW_CANAL_MM:g} mm", join(said) or "nowhere")
 
 
 def _extent(ossification: Ossification) -> list[Fact]:

@@ -151,11 +151,7 @@ def _svg(picture: Drawing | None) -> str:
 
 
 def _strip_words(plane: PlaneMeasurement) -> str:
-    return (
-        f"residual {words.number(plane.residual_ap_mm)} mm"
-        if plane.residual_ap_mm is not None
-        else "not measured"
-    )
+    return f"{words.number(plane.residual_ap_mm)} mm" if plane.residual_ap_mm is not None else "not measured"
 
 
 def _worst_words(plane: PlaneMeasurement) -> str:

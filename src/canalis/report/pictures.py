@@ -179,16 +179,16 @@ def _in_picture(image: PlaneImage, points_lps: NDArray[np.float64]) -> NDArray[n
     return np.asarray((image.to_pixel(points_lps)[..., ::-1] + 0.5) * image.pixel_mm)
 
 
-RULER_WORDS_MM: Final = 16.0  # what a length with its error takes at the picture's edge
 RULERS: Final = (
-    ("ossification_thickness_mm", "OPLL", drawing.OSSIFICATION),
-    ("residual_ap_mm", "residual", drawing.PAPER),
+    ("ossification_thickness_mm", "OPLL", drawing.OSSIFICATION, -9.0),
+    ("residual_ap_mm", "residual", drawing.PAPER, 9.0),
 )
+"""Rulers: field, word, colour, and how far above (-) or below the ruler its length is written, mm."""
 
 
 def _draw_rulers(picture: Drawing, image: PlaneImage, measured: PlaneMeasurement) -> None:
     """Draw thickness and free gap end to end on their one line, each with its length beside it."""
-    for field, word, color in RULERS:
+    for field, word, color, lift in RULERS:
         value, ends = getattr(measured, field), measured.lines_lps_mm.get(field)
         if value is None or ends is None or value <= 0:
             continue
@@ -196,12 +196,19 @@ def _draw_rulers(picture: Drawing, image: PlaneImage, measured: PlaneMeasurement
         picture.path(points, color=color, width=0.55, name=field)
         for tick in _ticks(points):
             picture.path(tick, color=color, width=0.45, cased=False)
-        x, y = points.mean(axis=0)
         length = with_error(value, measured.uncertainty.get(field), "mm")
-        edge = picture.width_mm - 1.5
-        picture.path([(x + 1.2, y), (edge - RULER_WORDS_MM, y)], color=color, width=0.2, cased=False)
-        picture.text(edge, y - 0.4, word, size=2.5, color=color, anchor="end", bold=True)
-        picture.text(edge, y + 2.4, length, size=2.5, color=color, anchor="end", bold=True)
+        _name_ruler(picture, points, word, length, lift=lift, color=color)
+
+
+def _name_ruler(
+    picture: Drawing, ruler: NDArray[np.float64], word: str, length: str, *, lift: float, color: str
+) -> None:
+    """Write a ruler's length at the picture's edge, off the canal, with a fine line to the ruler."""
+    x, y = ruler.mean(axis=0)
+    edge, at = picture.width_mm - 1.5, y + lift
+    picture.path([(x + 0.8, y), (edge - 8.0, at - np.sign(lift) * 4.2)], color=color, width=0.2, cased=False)
+    picture.text(edge, at - 0.4, word, size=2.6, color=color, anchor="end", bold=True)
+    picture.text(edge, at + 2.6, length, size=2.6, color=color, anchor="end", bold=True)
 
 
 def _ticks(points: NDArray[np.float64], half_mm: float = 1.1) -> list[list[tuple[float, float]]]:

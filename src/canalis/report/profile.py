@@ -155,4 +155,4 @@ def _mark_narrowest(
     words = f"narrowest {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}"
     anchor = "end" if at > 0.8 * WIDTH_MM else "start"
     beside = at - 2 if anchor == "end" else at + 2
-    graph.text(beside, y + 3.6, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, haloed=False)
+    graph.text(beside, y - 1.6, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, haloed=False)

@@ -18,10 +18,13 @@ from canalis.measurement.planes import PlaneImage, sample_hu, unit
 from canalis.volume import Mask, Volume
 
 SAGITTAL_PIXEL_MM: Final = 0.4
-ABOVE_MM, BELOW_MM = 22.0, 8.0  # past the ends of the centreline: the dens's tip above, a disc below
-LEAST_DEPTH_MM, MOST_DEPTH_MM = 84.0, 110.0  # front to back: bodies and spinous processes; the neck's skin
-DEPTH_PER_HEIGHT = 0.56  # the picture's shape between those two
-IN_FRONT_SHARE = 0.48  # of the depth that lies before the middle of the canal
+ABOVE_MM, BELOW_MM = 30.0, 16.0  # past the first and last plane: the dens above C1's arch, half a body below
+IN_FRONT_MM, BEHIND_MM = (
+    36.0,
+    38.0,
+)  # of the centreline: a body and what lies before it; the spinous processes
+BODY_AHEAD_MM = 20.0  # in front of the centreline, where a row must still be inside the scan
+DEPTH_PER_HEIGHT = 0.56  # at least, so that a long neck's picture is no narrow strip
 OUTLINE_BLUR_MM = 0.5  # takes the stairs of the label map's voxels from a drawn outline
 HEAD: Final = np.array([0.0, 0.0, 1.0])
 
@@ -81,11 +84,10 @@ def sample_sagittal(
     directions = _directions(measurements, line)
     back, down = _view(directions)
     height, depth = line @ down, line @ back
-    first, last = _rows_inside(volume, line, down, back)
-    rows = np.arange(max(height[0] - ABOVE_MM, first), min(height[-1] + BELOW_MM, last), pixel_mm)
-    reach = float(np.clip(DEPTH_PER_HEIGHT * (rows[-1] - rows[0]), LEAST_DEPTH_MM, MOST_DEPTH_MM))
-    front = (depth.min() + depth.max()) / 2 - IN_FRONT_SHARE * reach
-    columns = np.arange(front, front + reach, pixel_mm)
+    rows = _rows_inside(volume, measurements, line, back, pixel_mm)
+    front, rear = depth.min() - IN_FRONT_MM, depth.max() + BEHIND_MM
+    wider = max(0.0, DEPTH_PER_HEIGHT * float(rows[-1] - rows[0]) - float(rear - front)) / 2
+    columns = np.arange(front - wider, rear + wider, pixel_mm)
     centers = _along(rows, height, line, down)
     own = _interpolated(rows, height, directions)
     own = own / (own @ back)[:, None]  # a step of one column is one pixel as seen
@@ -108,18 +110,22 @@ def _view(directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 
 def _rows_inside(
-    volume: Volume, line: NDArray[np.float64], down: NDArray[np.float64], back: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Return the heights between which the scan holds the canal and what is in front of it."""
-    reach = np.arange(-150.0, 150.0, 1.0)
-    inside = []
-    for start, steps in ((line[0], -np.abs(reach)), (line[-1], np.abs(reach))):
-        places = start + np.sort(steps)[:, None] * down
-        index = volume.to_index(places[:, None] + np.array([-20.0, 0.0])[None, :, None] * back)
-        held = np.all((index >= -0.5) & (index <= np.array(volume.shape) - 0.5), axis=(1, 2))
-        inside.append((places @ down)[held])
-    heights = np.concatenate([*inside, line[[0, -1]] @ down])
-    return float(heights.min()), float(heights.max())
+    volume: Volume,
+    measurements: Measurements,
+    line: NDArray[np.float64],
+    back: NDArray[np.float64],
+    pixel_mm: float,
+) -> NDArray[np.float64]:
+    """Return the heights of the rows: from above the first plane to below the last, within the scan."""
+    centers = [plane.center_lps_mm for plane in measurements.planes] or list(measurements.centerline_lps_mm)
+    heights = np.array(centers) @ -HEAD
+    rows = np.arange(heights.min() - ABOVE_MM, heights.max() + BELOW_MM, pixel_mm)
+    places = _along(rows, line @ -HEAD, line, -HEAD)
+    ahead = np.array([-BODY_AHEAD_MM, 0.0])[:, None] * back
+    index = volume.to_index(places[:, None] + ahead)
+    held = np.all((index >= -0.5) & (index <= np.array(volume.shape) - 0.5), axis=(1, 2))
+    inside = rows[held]
+    return inside if len(inside) > 1 else rows
 
 
 def _along(
