@@ -153,3 +153,11 @@ def study(neck_series, tmp_path_factory):
 def measured(measure, study):
     """The neck measured as it should be."""
     return measure(study)
+
+
+@pytest.fixture(scope="session")
+def real_result(measure, real_data, tmp_path_factory):
+    """The Visible Human's neck measured by the network, through a folder that is named for the patient."""
+    folder = tmp_path_factory.mktemp("real") / "Adam_000-000-002"
+    folder.symlink_to(real_data("vhm_head_dicom"), target_is_directory=True)
+    return measure(folder, labels=False)
