@@ -15,6 +15,8 @@ P = ParamSpec("P")
 COMMANDS: dict[str, str] = {
     # command: the module of canalis.cli that holds a function of that name
     "cohort": "cohort",
+    "check-paper": "check_paper",
+    "compare": "compare",
     "measure": "measure",
     "phantom": "phantom",
     "demo": "demo",
