@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from canalis.refine import CANAL_ENERGY, LEAVE_MM, Snakes, refine_outlines
+from canalis.refine import CANAL_ENERGY, LEAVE_MM, Guides, Snakes, refine_outlines
 
 from .planes import Neck, boundary_distances_mm, displaced, random_neck
 
@@ -55,8 +55,10 @@ def ossified() -> tuple[Neck, Snakes, np.ndarray, np.ndarray]:
         image[None],
         PIXEL,
         start[None],
-        point_weights=np.where(along_mass, 0.0, 1.0)[None],
-        leave_mm=np.where(along_mass, 0.0, 2.0)[None],
+        guides=Guides(
+            point_weights=np.where(along_mass, 0.0, 1.0)[None],
+            leave_mm=np.where(along_mass, 0.0, 2.0)[None],
+        ),
     )
     return neck, found, start, along_mass
 

@@ -48,9 +48,10 @@ def test_a_circle_under_a_balloon_grows_by_its_force_times_the_time():
     assert mean_radius(found.snakes_mm[0]) == pytest.approx(8.0 + 0.5 * 40 * 0.2, abs=1e-3)
 
 
-def test_a_circle_held_to_its_start_by_attachment_returns_from_a_balloon_s_push():
+@pytest.mark.parametrize("rest", ["none", "start"])
+def test_a_circle_attached_to_its_start_gives_way_to_a_balloon_by_force_over_spring(rest):
     energy = Energy(balloon=0.5, attachment=0.25)
-    found = snake(BLANK, PIXEL, circle(8.0)[None], energy, SnakeSettings(rest="start", settled_mm=1e-4))
+    found = snake(BLANK, PIXEL, circle(8.0)[None], energy, SnakeSettings(rest=rest, settled_mm=1e-4))
     assert found.converged.all()
     assert mean_radius(found.contours_mm[0]) == pytest.approx(8.0 + 0.5 / 0.25, abs=2e-3)
 
@@ -192,7 +193,6 @@ def test_a_contour_with_nan_is_refused():
         ("shape \\(planes, rows, columns\\)", {"images": BLANK[0]}),
         ("spacing above 0 mm", {"spacing": (0.4, 0.0)}),
         ("needs the network's probability", {"energy": Energy(prior=1.0)}),
-        ('set rest="start"', {"energy": Energy(attachment=1.0)}),
         ("leave_mm of at least 0, found NaN", {"guides": Guides(leave_mm=np.array([np.nan]))}),
         ("point_weights for 1 contours of 128", {"guides": Guides(point_weights=np.ones((1, 60)))}),
         (

@@ -15,7 +15,7 @@ from canalis.refine.curves import (
     uncrossed_places,
 )
 from canalis.refine.forces import Pull
-from canalis.refine.internal import internal_energy
+from canalis.refine.internal import internal_energy, tube_slices
 from canalis.refine.rows import Rows
 from canalis.refine.settings import SnakeSettings
 
@@ -154,7 +154,11 @@ def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[li
     """
     curves = rows.curves
     support = pull.support(curves)
-    shares = np.ones(len(curves)) if support is None else support
+    own = np.ones(len(curves)) if support is None else support
+    shares = own.copy()
+    if pull.energy.tie:  # a plane without bone is held by its neighbours: the tube is judged as one
+        for tube in tube_slices(rows.tubes):
+            shares[tube] = own[tube].mean()
     at_limit = np.zeros(len(curves))
     if rows.limits_mm is not None:
         free = rows.limits_mm > HELD_MM
@@ -168,4 +172,4 @@ def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[li
             reasons.append(f"{100 * stuck:.0f} % of its points stand at the limit from their start")
         else:
             reasons.append("")
-    return reasons, shares
+    return reasons, own

@@ -29,7 +29,7 @@ class Energy:
     rigidity : float
         β of Eq. 4 and 5, mm⁴ per unit of time: against bending.
     attachment : float
-        Spring towards the start contour, 1 per unit of time. Needs ``rest="start"``.
+        Spring from each point to its start, 1 per unit of time.
     tie : float
         Spring between the same point on neighbouring planes of a tube, 1 per unit of time
         (see ``Guides.tubes``).

@@ -70,8 +70,6 @@ def checked_input(
     _refuse_outside(contours, pictures.shape[1:], spacing)
     curves = np.asarray(contours[..., 0] + 1j * contours[..., 1])
     _refuse_without_area(curves)
-    if energy.attachment and settings.rest != "start":
-        raise MeasurementError('Energy.attachment pulls to the start contour: set rest="start" with it.')
     if energy.prior and guides.probability is None:
         raise MeasurementError("Energy.prior needs the network's probability: give it in Guides.")
     probability = None

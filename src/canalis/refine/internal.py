@@ -80,12 +80,12 @@ def internal_step(
 ) -> InternalStep:
     """Return the implicit step for contours of given spacing, time step and tube number, each (K,).
 
-    In a tube all contours share the mean spacing and the smallest step.
+    In a tube all contours share the mean spacing; their time step must be one.
     """
     runs = [run for run in tube_slices(tubes) if run.stop - run.start > 1] if energy.tie else []
-    spacing_mm, step = spacing_mm.copy(), step.copy()
+    spacing_mm = spacing_mm.copy()
     for run in runs:
-        spacing_mm[run], step[run] = spacing_mm[run].mean(), step[run].min()
+        spacing_mm[run] = spacing_mm[run].mean()
     values = stiffness(energy, points=points, spacing_mm=spacing_mm)
     for run in runs:
         planes = run.stop - run.start

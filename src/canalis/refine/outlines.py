@@ -1,23 +1,27 @@
 """The network's canal outlines, moved onto the inner cortex where there is one."""
 
-from dataclasses import replace
 from typing import Final
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from canalis.refine.energies import Energy
-from canalis.refine.settings import Guides, PlaneFrames, Snakes, SnakeSettings
+from canalis.refine.settings import Guides, Snakes, SnakeSettings
 from canalis.refine.snakes import snake
 
 LEAVE_MM: Final = 2.0
 """Farthest that a refined outline goes from the network's, mm (chosen: four times its mean error)."""
 
 CANAL_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, attachment=0.1, reach_mm=2.5)
-"""The inner cortex at half maximum; where there is none, the network's own shape."""
+"""For planes each on its own: the inner cortex at half maximum, else the network's own shape."""
 
 CANAL_SETTINGS: Final = SnakeSettings(rest="start", leave_mm=LEAVE_MM, settled_mm=0.02, max_iterations=200)
 """From the network's outline, which keeps its shape where the image is silent."""
+
+TUBE_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0, reach_mm=2.5)
+"""For planes 3 to 5 mm apart along one canal: where bone is missing, the neighbouring planes' wall."""
+
+TUBE_SETTINGS: Final = SnakeSettings(leave_mm=LEAVE_MM, settled_mm=0.02, max_iterations=200)
+"""The same limit; contours have no shape of their own to keep."""
 
 
 def refine_outlines(
@@ -25,20 +29,21 @@ def refine_outlines(
     spacing_mm: ArrayLike,
     contours_mm: ArrayLike,
     *,
-    energy: Energy = CANAL_ENERGY,
-    settings: SnakeSettings = CANAL_SETTINGS,
-    leave_mm: float | NDArray[np.float64] | None = None,
-    point_weights: NDArray[np.float64] | None = None,
-    probability: NDArray[np.float32] | None = None,
-    frames: PlaneFrames | None = None,
+    energy: Energy | None = None,
+    settings: SnakeSettings | None = None,
+    guides: Guides | None = None,
 ) -> Snakes:
     """Return canal outlines on the inner cortex, each started from the network's.
+
+    With ``guides.tubes`` the planes of each canal, in order along its centreline and 3 to 5 mm
+    apart, are tied: where laminae or pedicles leave a gap, or at a disc, the outline goes on as it
+    does above and below. This is far better than planes each on its own, which keep the network's
+    shape there (``docs/contours.md``).
 
     Along ossification the bone edge is the back of the mass, not the canal's wall. For the
     *residual* canal that is the edge wanted: start from the residual outline. For the *anatomical*
     canal, hold the points along the mass to the network's outline with ``point_weights`` 0 and
-    ``leave_mm`` 0 there. Where laminae leave a gap to ligament no edge is seen, and the outline
-    keeps the network's shape, moved along with its neighbours.
+    ``leave_mm`` 0 there.
 
     Parameters
     ----------
@@ -48,16 +53,12 @@ def refine_outlines(
         Distance between rows and between columns.
     contours_mm : array of shape (K, N, 2)
         The network's outlines, N ≥ 8 points each, (row, column) mm from the centre of pixel (0, 0).
+        In a tube, points of one number must look the same way: point 0 of all at the back, say, and
+        all the same way round.
     energy, settings : optional
-        Others than CANAL_ENERGY and CANAL_SETTINGS.
-    leave_mm : float or ndarray of shape (K,) or (K, N), optional
-        Farthest that each point may leave the network's outline, mm; LEAVE_MM where not given.
-    point_weights : ndarray of shape (K, N), optional
-        Share, 0 to 1, of the image's force that each point feels; 1 where not given.
-    probability : ndarray of shape (K, H, W), optional
-        The network's, on the images' pixels; pulls only when ``energy.prior`` is above 0.
-    frames : PlaneFrames, optional
-        For ``points_lps_mm``.
+        TUBE_ENERGY and TUBE_SETTINGS with tubes, else CANAL_ENERGY and CANAL_SETTINGS.
+    guides : Guides, optional
+        Limits and weights by point, tubes, the planes' frames.
 
     Returns
     -------
@@ -70,12 +71,13 @@ def refine_outlines(
     MeasurementError
         As :func:`canalis.refine.snake`.
     """
-    guides = Guides(
-        point_weights=point_weights,
-        leave_mm=settings.leave_mm if leave_mm is None else leave_mm,
-        probability=probability,
-        frames=frames,
+    guides = guides or Guides()
+    tied = guides.tubes is not None
+    return snake(
+        images,
+        spacing_mm,
+        contours_mm,
+        energy or (TUBE_ENERGY if tied else CANAL_ENERGY),
+        settings or (TUBE_SETTINGS if tied else CANAL_SETTINGS),
+        guides=guides,
     )
-    if not energy.prior:
-        guides = replace(guides, probability=None)
-    return snake(images, spacing_mm, contours_mm, energy, settings, guides=guides)

@@ -217,6 +217,9 @@ class _Stage:
 
     def _advance(self, rows: Rows, pull: Pull, steps: int) -> None:
         """Eq. 5, some steps of it."""
+        if self.energy.tie:  # a tube moves as one
+            for tube in tube_slices(rows.tubes):
+                rows.step[tube] = rows.step[tube].min()
         internal = internal_step(
             self.energy,
             points=rows.moved.shape[1],
@@ -225,12 +228,17 @@ class _Stage:
             tubes=rows.tubes,
         )
         time_step = rows.step[:, None].astype(np.float32)
+        home = None  # what attachment adds where the internal force has no rest shape
+        if self.energy.attachment and rows.rest is None:
+            home = np.float32(self.energy.attachment) * time_step * rows.start
         for _ in range(steps):
             force = pull.force(rows.curves)
             if force is not None:
                 parts = force.view(np.float32)
                 parts *= time_step
                 rows.moved += force
+            if home is not None:
+                rows.moved += home
             rows.moved = internal(rows.moved)
             rows.hold()
             pull.nearness_mm = self.nearness_mm = max(self.nearness_mm * NARROWING, LEAST_NEARNESS_MM)
