@@ -72,11 +72,14 @@ class Drawing:
         Its size.
     label : str
         What it shows, for those who hear the page.
+    name : str
+        What it is found by again in the page: "midsagittal", or a level.
     """
 
     width_mm: float
     height_mm: float
     label: str
+    name: str = ""
     _parts: list[str] = field(default_factory=list)
 
     def image(self, hu: NDArray[np.float32], *, pixel_mm: float, x: float = 0.0, y: float = 0.0) -> None:
@@ -167,7 +170,8 @@ class Drawing:
         """Return the picture as an SVG element that fills its place on the page."""
         size = f'viewBox="0 0 {_mm(self.width_mm)} {_mm(self.height_mm)}"'
         label = f'role="img" aria-label="{html.escape(self.label)}"'
-        return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {label}>{"".join(self._parts)}</svg>'
+        named = f' data-picture="{html.escape(self.name)}"' if self.name else ""
+        return f'<svg xmlns="http://www.w3.org/2000/svg"{named} {size} {label}>{"".join(self._parts)}</svg>'
 
 
 def _mm(value: float) -> str:

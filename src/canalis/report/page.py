@@ -46,6 +46,21 @@ def make_page(*, measurements: Measurements, mask: Mask, volume: Volume, softwar
     str
         HTML with every picture, style and word in it; it asks for nothing else and holds no script.
     """
+    said = _sentences(measurements) | _pictures(measurements, mask, volume)
+    return render(
+        TEMPLATE,
+        **said,
+        input=_input_words(volume),
+        software=_software_words(software),
+        use=words.USE,
+        columns=COLUMNS,
+        groups=heading_groups(),
+        table=make_table(measurements),
+    )
+
+
+def render(template: str, **said: Any) -> str:
+    """Return a template of this stage filled in: every text escaped, a missing one an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -55,16 +70,7 @@ def make_page(*, measurements: Measurements, mask: Mask, volume: Volume, softwar
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    said = _sentences(measurements) | _pictures(measurements, mask, volume)
-    return environment.get_template(TEMPLATE).render(
-        said,
-        input=_input_words(volume),
-        software=_software_words(software),
-        use=words.USE,
-        columns=COLUMNS,
-        groups=heading_groups(),
-        table=make_table(measurements),
-    )
+    return environment.get_template(template).render(said)
 
 
 def _sentences(measurements: Measurements) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def draw_sagittal(volume: Volume, mask: Mask, measurements: Measurements) -> Dra
         columns * image.pixel_mm,
         rows * image.pixel_mm,
         "Midsagittal CT in the bone window, front on the left",
+        name="midsagittal",
     )
     picture.image(image.hu, pixel_mm=image.pixel_mm)
     _outline_structures(picture, mask, image.surface_lps, image.pixel_mm)
@@ -148,15 +149,15 @@ def draw_thumbnail(volume: Volume, mask: Mask, measured: PlaneMeasurement) -> Dr
     """Return a small axial picture of one level with its outlines, 40 by 38 mm."""
     plane = plane_of(measured)
     image = sample_plane(volume, plane, half_width_mm=20, anterior_mm=18, posterior_mm=20, pixel_mm=0.4)
-    picture = _axial_base(image, f"Axial CT at {measured.level or measured.part}")
+    picture = _axial_base(image, f"Axial CT at {measured.level or measured.part}", measured.level or "")
     _outline_plane(picture, image, mask, measured, width=0.6)
     picture.sides("R", "L", size=4.6, y=6.0)
     return picture
 
 
-def _axial_base(image: PlaneImage, label: str) -> Drawing:
+def _axial_base(image: PlaneImage, label: str, name: str = "") -> Drawing:
     rows, columns = image.hu.shape
-    picture = Drawing(columns * image.pixel_mm, rows * image.pixel_mm, label)
+    picture = Drawing(columns * image.pixel_mm, rows * image.pixel_mm, label, name)
     picture.image(image.hu, pixel_mm=image.pixel_mm)
     return picture
 
