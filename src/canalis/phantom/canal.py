@@ -21,6 +21,11 @@ class CanalSection:
     bow: Array
     corner: Array
 
+    def where(self, chosen: NDArray[np.bool_]) -> "CanalSection":
+        """Return the shape at some of the places."""
+        parts = (self.ap, self.lr, self.roof, self.peak, self.bow, self.corner)
+        return CanalSection(*(part[chosen] for part in parts))
+
     def front(self, x: Array) -> Array:
         """Return the y of the posterior vertebral wall, mm."""
         return np.asarray(-self.ap / 2 + self.bow * (x / 10) ** 2)

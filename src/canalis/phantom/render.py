@@ -182,8 +182,8 @@ class _Painter:
         w = s - v.s_mm
         drop = np.maximum(y - 8, 0)
         slope = min(v.spinous_slope, 1.2)
-        near = np.abs(x) < _half_width(v, y)
-        near &= (y > -FRONT_MM) & (y < BACK_MM)
+        near = (y > -FRONT_MM) & (y < BACK_MM)
+        near &= np.abs(x) < _half_widths(v)[np.clip(y + FRONT_MM, 0, FRONT_MM + BACK_MM).astype(np.int16)]
         near &= (w < ABOVE_MM - slope * drop * 0.8) & (w > -19.0 - slope * drop)
         kz, ky, kx = np.nonzero(near)
         return _Box(v, (kz + z0, ky + y0, kx + x0), x[near], y[near], s[near])
@@ -339,8 +339,9 @@ class _Painter:
         return np.asarray(growth.gap_mm * np.clip(share * 1.6, 0, 1), dtype=np.float32)
 
 
-def _half_width(v: Vertebra, y: Array) -> Array:
-    """Return how far aside a vertebra's bone may reach at each y, mm: wide beside the canal, slim before and behind."""
+def _half_widths(v: Vertebra) -> Array:
+    """Return how far aside a vertebra's bone may reach at each y from ``-FRONT_MM`` on, in steps of 1 mm."""
+    y = np.arange(-FRONT_MM, BACK_MM + 2)
     if v.index == C1:
         return np.where(y < -22, 26, np.where(y > 16, 30, 47)).astype(np.float32)
     front, tip = 0.62 * v.width + 6, max(v.transverse_tip + 5, 32.0)

@@ -3,6 +3,7 @@
 Every surface that bounds the canal is the canal's own wall, so the canal's sizes stay exact.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,9 @@ def bones_of(
     outside_canal = -from_canal
     if vertebra.index == C1:
         return _ring(neck, vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
-    body, disc = _body_and_disc(vertebra, x=x, y=y, w=w, canal=canal)
+    body, disc = np.full_like(x, FAR), np.full_like(x, FAR)
+    ahead = y < -canal.ap / 2 + 2.5
+    body[ahead], disc[ahead] = _body_and_disc(vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead))
     dens = None
     if vertebra.index == C2:
         dens = _dens(neck, x=x, y=y, s=s, canal=canal)
@@ -147,22 +150,27 @@ def _ring(
 
 def _arch(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
     """Return pedicles, pillars, laminae, spinous and transverse processes as one."""
+    arch = np.full_like(x, FAR)
     half = canal.lr / 2
-    lamina = _lamina(v, x=x, y=y, w=w, canal=canal, outside_canal=outside_canal)
-    pillar = _pillar(v, x=x, y=y, w=w, half=half)
-    pedicle_y = y + canal.ap / 2 - 1.5 - 0.45 * (x - half)
-    pedicle_w = w - 0.18 * v.height
-    span = v.pedicle_width / 2
-    pedicle = _block(
-        x - half - span, pedicle_y, pedicle_w, span + 2.0, v.pedicle_width * 0.75, v.pedicle_height / 2, 2.0
-    )
-    spinous = _spinous(v, x=x, y=y, w=w, canal=canal)
-    transverse = _transverse(v, x=x, y=y, w=w, canal=canal, half=half)
-    arch = smooth_min(lamina, pillar, 2.0)
-    arch = smooth_min(arch, pedicle, 2.0)
-    arch = smooth_min(arch, spinous, 2.5)
-    arch = smooth_min(arch, transverse, 1.5)
+    middle = canal.ap / 2
+
+    def add(near: NDArray[np.bool_], part: Callable[..., Array], blend: float) -> None:
+        here = part(v, x=x[near], y=y[near], w=w[near], canal=canal.where(near), outside_canal=outside_canal[near])
+        arch[near] = smooth_min(arch[near], here, blend)
+
+    add((y > -6.0) & (outside_canal < 1.5) & (x < half + 4), _lamina, 2.0)
+    add((x > half - 3) & (y > -8.0) & (y < 14.0), _pillar, 2.0)
+    add((x > half - 4) & (y < 9.0), _pedicle, 2.0)
+    add((x < 13.0) & (y > middle - 4), _spinous, 2.5)
+    add((x > half - 3) & (y < 10.0) if v.index <= C7 else x > half - 3, _transverse, 1.5)
     return smooth_max(arch, outside_canal, 0.4)
+
+
+def _pedicle(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+    half, span = canal.lr / 2, v.pedicle_width / 2
+    back = y + canal.ap / 2 - 1.5 - 0.45 * (x - half)
+    tall = v.pedicle_height / 2
+    return _block(x - half - span, back, w - 0.18 * v.height, span + 2.0, v.pedicle_width * 0.75, tall, 2.0)
 
 
 def _lamina(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
@@ -176,7 +184,8 @@ def _lamina(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, o
     return smooth_max(smooth_max(slab, tall, 1.2), behind, 1.0)
 
 
-def _pillar(v: Vertebra, *, x: Array, y: Array, w: Array, half: Array) -> Array:
+def _pillar(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+    half = canal.lr / 2
     middle = 2.0 if v.index != C2 else 0.0
     leaning = w + 2.0 + v.facet_slope * (y - middle - 2)
     upper = v.above_mm / 2 - v.joint_gap / 2
@@ -196,7 +205,7 @@ def _pillar(v: Vertebra, *, x: Array, y: Array, w: Array, half: Array) -> Array:
     return smooth_max(around, tall, 1.5)
 
 
-def _spinous(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection) -> Array:
+def _spinous(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
     along = y - canal.ap / 2
     drop = w + v.lamina_drop + v.spinous_slope * np.maximum(along, 0)
     share = np.clip(along / v.spinous_length, 0, 1)
@@ -208,7 +217,8 @@ def _spinous(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection) 
     return smooth_max(q, np.maximum(along - v.spinous_length, -along), 2.0)
 
 
-def _transverse(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, half: Array) -> Array:
+def _transverse(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+    half = canal.lr / 2
     if v.index > C7:  # thoracic: behind the pillar, up and back
         back = y - 4 - 0.5 * (x - half)
         length = max(v.transverse_tip - 10, 8.0)
