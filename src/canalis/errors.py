@@ -17,6 +17,10 @@ class GeometryError(CanalisError, ValueError):
     """Slices or affines that do not describe one place in the patient."""
 
 
+class RefusedError(CanalisError):
+    """A CT that can be read but holds nothing to measure, such as a head without a neck."""
+
+
 class ModelError(CanalisError):
     """A model file that is missing, has the wrong hash, or cannot be run."""
 

@@ -1,0 +1,164 @@
+"""From what the networks saw to the labels of a result, on the scan's own grid."""
+
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from canalis.labels import (
+    FIRST_VERTEBRA,
+    LEVELS,
+    OSSIFICATION,
+    OTHER_NARROWING,
+    RESIDUAL_CANAL,
+    VERTEBRA_WITHOUT_LEVEL,
+)
+from canalis.segment.classes import Coarse, Fine
+from canalis.segment.fcn import CANAL_CLASSES, FineMap
+from canalis.segment.grids import look_up, resample_labels
+from canalis.segment.levels import C2, Column, Named
+from canalis.segment.locate import Located
+from canalis.segment.tube import Tube
+from canalis.volume import Mask, Probability, Volume
+
+REACH_MM: Final = 9.0
+"""The fine canal is kept this far from the coarse one."""
+
+LEAST_MASS_MM3: Final = 8.0  # ossification below this is a few voxels of noise
+MARGIN_BYTE: Final = 40
+
+
+def keep_canal(
+    fine: FineMap, coarse_canal: NDArray[np.bool_], found: Located, tube: Tube
+) -> NDArray[np.bool_]:
+    """Return the one connected canal of the fine pass: islands in skull, jaw and shoulders are left out.
+
+    Parameters
+    ----------
+    fine : FineMap
+        The fine pass.
+    coarse_canal : ndarray of ``found.grid.shape``
+        The tube of the coarse pass.
+    found : Located
+        The coarse pass.
+    tube : Tube
+        Its centreline.
+
+    Returns
+    -------
+    ndarray of ``fine.grid.shape``
+        The anatomical canal.
+    """
+    reach = int(np.ceil(REACH_MM / found.grid.spacing_mm[0]))
+    near = ndimage.binary_dilation(coarse_canal, iterations=reach)
+    near = near & _between_the_ends(coarse_canal, found, slack_mm=4.0)
+    close = resample_labels(near.astype(np.uint8), found.grid.affine, fine.grid).astype(bool)
+    canal: NDArray[np.bool_] = np.isin(fine.classes, CANAL_CLASSES) & close
+    pieces, count = ndimage.label(canal)
+    if count <= 1:
+        return canal
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    kept = np.flatnonzero(sizes >= max(200, 0.02 * sizes.max()))
+    return np.asarray(np.isin(pieces, kept))
+
+
+def _between_the_ends(canal: NDArray[np.bool_], found: Located, *, slack_mm: float) -> NDArray[np.bool_]:
+    slices = np.flatnonzero(canal.any(axis=(1, 2)))
+    inside = np.zeros((canal.shape[0], 1, 1), dtype=bool)
+    slack = int(np.ceil(slack_mm / found.grid.spacing_mm[0]))
+    inside[max(int(slices[0]) - slack, 0) : int(slices[-1]) + slack + 1] = True
+    return inside
+
+
+def label_fine(
+    fine: FineMap, canal: NDArray[np.bool_], found: Located, tube: Tube, column: Column, named: Named
+) -> NDArray[np.uint8]:
+    """Return the labels of :mod:`canalis.labels` on the fine grid."""
+    labels = np.zeros(fine.grid.shape, dtype=np.uint8)
+    bone = np.isin(fine.classes, (Fine.BODY, Fine.ARCH))
+    index = np.argwhere(bone)
+    if len(index):
+        labels[tuple(index.T)] = _vertebra_labels(fine, index, found, tube, column, named)
+    for number, label in (
+        (Fine.RESIDUAL_CANAL, RESIDUAL_CANAL),
+        (Fine.OSSIFICATION, OSSIFICATION),
+        (Fine.OTHER_NARROWING, OTHER_NARROWING),
+    ):
+        labels[canal & (fine.classes == number)] = label
+    return _without_specks(labels, fine)
+
+
+def _without_specks(labels: NDArray[np.uint8], fine: FineMap) -> NDArray[np.uint8]:
+    """Return ossifications of a few voxels to the residual canal."""
+    masses, count = ndimage.label(labels == OSSIFICATION, structure=np.ones((3, 3, 3)))
+    if count:
+        voxel = float(np.prod(fine.grid.spacing_mm))
+        small = np.bincount(masses.ravel()) * voxel < LEAST_MASS_MM3
+        small[0] = False
+        labels[small[masses]] = RESIDUAL_CANAL
+    return labels
+
+
+def _vertebra_labels(
+    fine: FineMap, index: NDArray[np.intp], found: Located, tube: Tube, column: Column, named: Named
+) -> NDArray[np.uint8]:
+    if named.first is None:
+        return np.full(len(index), VERTEBRA_WITHOUT_LEVEL, dtype=np.uint8)
+    places = index @ fine.grid.affine[:3, :3].T + fine.grid.affine[:3, 3]
+    along, _, _ = tube.along(places)
+    body = fine.classes[tuple(index.T)] == Fine.BODY
+    level = np.where(body, _level_by_place(along, column, named.first), 0)
+    level[~body] = _level_by_shape(places[~body], found, column, named.first, along[~body])
+    inside = (level >= 0) & (level < len(LEVELS))
+    return np.where(inside, FIRST_VERTEBRA + level, VERTEBRA_WITHOUT_LEVEL).astype(np.uint8)
+
+
+def _level_by_place(along_mm: NDArray[np.float64], column: Column, first: int) -> NDArray[np.intp]:
+    """Return the level of the body whose stretch of the canal, half a disc added, holds a place."""
+    vertebrae = column.vertebrae
+    borders = [(a.bottom_mm + b.top_mm) / 2 for a, b in pairwise(vertebrae)]
+    return np.asarray(first + np.searchsorted(borders, along_mm), dtype=np.intp)
+
+
+def _level_by_shape(
+    places: NDArray[np.float64], found: Located, column: Column, first: int, along_mm: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Return the level that the coarse network reads at arches, moved to agree with the count."""
+    shift = _shift(column, first)
+    distance, nearest = ndimage.distance_transform_edt(
+        found.structure != Coarse.ARCH, sampling=found.grid.spacing_mm, return_indices=True
+    )
+    inverse = np.linalg.inv(found.grid.affine)
+    index = np.rint(places @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
+    index = np.clip(index, 0, np.array(found.grid.shape) - 1)
+    at = tuple(index.T)
+    read = found.level[tuple(n[at] for n in nearest)].astype(np.intp) + shift
+    by_place = _level_by_place(along_mm, column, first)
+    # Arches hang lower than their bodies; C1's lies beside the dens. Further off, the reading is wrong.
+    plausible = (distance[at] < 6) & (read <= by_place) & (read >= by_place - 1)
+    top = (by_place <= C2) & (read >= 0)
+    return np.where(plausible | top, read, by_place)
+
+
+def _shift(column: Column, first: int) -> int:
+    """Return by how much the network's reading of bodies differs from the count."""
+    apart = [first + i - int(v.votes.argmax()) for i, v in enumerate(column.vertebrae) if v.votes.sum() > 0]
+    usable = [a for i, a in enumerate(apart) if first + i < len(LEVELS)]
+    return int(np.median(usable)) if usable else 0
+
+
+def onto_scan(labels: NDArray[np.uint8], fine: FineMap, volume: Volume) -> Mask:
+    """Return labels of the fine grid on the scan's own."""
+    return Mask(look_up(labels, fine.grid.affine, volume.affine, volume.shape), volume.affine)
+
+
+def soft_edges(fine: FineMap, canal: NDArray[np.bool_]) -> tuple[Probability, Probability]:
+    """Return the probabilities of canal and ossification, nothing beyond the canal's surroundings."""
+    near = ndimage.binary_dilation(canal, structure=np.ones((3, 5, 5)))
+    return (
+        Probability(np.where(near, fine.canal, np.minimum(fine.canal, MARGIN_BYTE)), fine.grid.affine),
+        Probability(np.where(near, fine.ossification, 0).astype(np.uint8), fine.grid.affine),
+    )

@@ -1,0 +1,111 @@
+"""The fine pass: canal, ossification and bone around the spine, at 0.5 mm."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from canalis.segment.classes import Fine
+from canalis.segment.engine import Engine
+from canalis.segment.grids import AIR_HU, FINE_SPACING_MM, Grid, box_of, resample_hu
+from canalis.segment.tube import Tube
+from canalis.volume import Volume
+
+SLICE_OFFSETS: Final = (-3, -1, 0, 1, 3)
+"""As in :mod:`canalis.train.nets`."""
+
+STRIDE: Final = 16
+SLICES_AT_ONCE: Final = 8
+MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0]))
+"""Beyond the canal's centreline to the right, front and feet, and to the left, back and head."""
+
+LONGEST_MM: Final = 300.0
+"""Of canal, from its upper end: more than a neck to T4."""
+
+CANAL_CLASSES: Final = (Fine.RESIDUAL_CANAL, Fine.OSSIFICATION, Fine.OTHER_NARROWING)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FineMap:
+    """What the fine network saw.
+
+    Attributes
+    ----------
+    grid : Grid
+        Around the canal, 0.5 x 0.5 x 1 mm.
+    classes : ndarray of ``grid.shape``
+        uint8, :class:`canalis.segment.classes.Fine`.
+    canal, ossification : ndarray of ``grid.shape``
+        uint8 probabilities, 0 to 255, of the anatomical canal and of the ossification.
+    """
+
+    grid: Grid
+    classes: NDArray[np.uint8]
+    canal: NDArray[np.uint8]
+    ossification: NDArray[np.uint8]
+
+
+def grid_around(volume: Volume, tube: Tube) -> Grid:
+    """Return the fine grid around a canal, within the scan."""
+    points = tube.points_lps[: int(LONGEST_MM)]
+    scan_low, scan_high = box_of(volume)
+    low = np.maximum(points.min(axis=0) - MARGIN_LPS_MM[0], scan_low)
+    high = np.minimum(points.max(axis=0) + MARGIN_LPS_MM[1], scan_high)
+    return Grid.over_box(low, high, spacing_mm=FINE_SPACING_MM)
+
+
+def segment_finely(
+    volume: Volume, tube: Tube, engine: Engine, *, progress: Callable[[int, int], None] | None = None
+) -> FineMap:
+    """Run the fine network along a canal.
+
+    Parameters
+    ----------
+    volume : Volume
+        The CT.
+    tube : Tube
+        Where the coarse pass saw the canal.
+    engine : Engine
+        The fine network.
+    progress : callable, optional
+        Called with slices done and slices in all.
+
+    Returns
+    -------
+    FineMap
+        On a grid of its own.
+    """
+    grid = grid_around(volume, tube)
+    hu = resample_hu(volume, grid)
+    slices, rows, columns = grid.shape
+    padded = np.pad(hu, [(0, 0), (0, -rows % STRIDE), (0, -columns % STRIDE)], constant_values=AIR_HU)
+    out = [np.zeros(grid.shape, dtype=np.uint8) for _ in range(3)]
+    for start in range(0, slices, SLICES_AT_ONCE):
+        # The last batch is filled up, for a network is prepared once for each size.
+        middles = np.minimum(np.arange(start, start + SLICES_AT_ONCE), slices - 1)
+        stacks = padded[np.clip(middles[:, None] + SLICE_OFFSETS, 0, slices - 1)].astype(np.float32)
+        (probability,) = engine.run(stacks)
+        keep = min(SLICES_AT_ONCE, slices - start)
+        for into, part in zip(out, _answers(probability[:keep, :, :rows, :columns]), strict=True):
+            into[start : start + keep] = part
+        if progress is not None:
+            progress(start + keep, slices)
+    return FineMap(grid, *out)
+
+
+def _answers(
+    probability: NDArray[np.float32],
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return classes, canal and ossification; canal means the anatomical one, wherever it wins as a whole."""
+    parts = probability[:, list(CANAL_CLASSES)]
+    canal = parts.sum(axis=1)
+    classes = probability.argmax(axis=1).astype(np.uint8)
+    inner = np.array(CANAL_CLASSES, dtype=np.uint8)[parts.argmax(axis=1)]
+    classes = np.where(canal >= 0.5, inner, classes)
+    return classes, _as_byte(canal), _as_byte(probability[:, Fine.OSSIFICATION])
+
+
+def _as_byte(share: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)

@@ -1,0 +1,95 @@
+"""Both passes in order: look at the whole scan, then along the canal, then name and assemble."""
+
+from functools import partial
+from typing import Final
+
+import numpy as np
+
+from canalis.errors import MeasurementError, RefusedError
+from canalis.segment.assemble import keep_canal, label_fine, onto_scan, soft_edges
+from canalis.segment.classes import Coarse, Fine
+from canalis.segment.engine import Engine
+from canalis.segment.fcn import FineMap, segment_finely
+from canalis.segment.levels import T1, Classes, Column, Named, Vertebra, divide_column, name_levels
+from canalis.segment.locate import Located, locate
+from canalis.segment.segmentation import Segmentation
+from canalis.segment.tube import Tube, find_tube
+from canalis.volume import Progress, ScanWarning, Volume
+
+CANAL_SURE: Final = 0.5
+LEAST_BODY_VOXELS: Final = 60  # of 2.5 mm, near the canal: half of a small body
+TRUNK_SHARE: Final = 0.6
+
+NO_NECK: Final = "No cervical vertebrae were found in this CT. Check that the series shows the neck."
+
+
+def segment_with(
+    volume: Volume,
+    coarse: Engine,
+    fine: Engine,
+    *,
+    hint: tuple[str, float] | None = None,
+    progress: Progress | None = None,
+) -> Segmentation:
+    """Segment a CT with networks that are loaded already (see :func:`canalis.segment.segment`)."""
+    tell = progress or (lambda what, done, whole: None)
+    tell("Looking for the neck", 0, 1)
+    found = locate(volume, coarse)
+    canal, tube = find_tube((found.canal >= CANAL_SURE) | (found.structure == Coarse.CANAL), found.grid)
+    if tube is None or not _has_bodies(found, tube):
+        raise RefusedError(NO_NECK)
+    tell("Looking for the neck", 1, 1)
+    seen = segment_finely(volume, tube, fine, progress=partial(tell, "Segmenting"))
+    column = divide_column(fine_classes_of(seen), found, tube)
+    _refuse_trunk(column)
+    named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
+    _refuse_named_trunk(column, named)
+    kept = keep_canal(seen, canal, found, tube)
+    labels = label_fine(seen, kept, found, tube, column, named)
+    edges = soft_edges(seen, kept)
+    return Segmentation(onto_scan(labels, seen, volume), named.naming, *edges, warnings=_warnings(named))
+
+
+def fine_classes_of(seen: FineMap) -> Classes:
+    """Return the fine pass as a map of bodies and discs."""
+    return Classes(seen.classes, seen.grid, body=(int(Fine.BODY),), disc=(int(Fine.DISC),))
+
+
+def _has_bodies(found: Located, tube: Tube) -> bool:
+    index = np.argwhere(np.isin(found.structure, (Coarse.BODY, Coarse.DENS)))
+    if len(index) < LEAST_BODY_VOXELS:
+        return False
+    _, front, left = tube.along(index @ found.grid.affine[:3, :3].T + found.grid.affine[:3, 3])
+    return int(((front > 2) & (front < 35) & (np.abs(left) < 20)).sum()) >= LEAST_BODY_VOXELS
+
+
+def _refuse_trunk(column: Column) -> None:
+    """Refuse a scan without a body, or with none that could be cervical."""
+    if not column.vertebrae:
+        raise RefusedError(NO_NECK)
+    if column.dens is None and column.rib is None and all(_is_thoracic(v) for v in column.vertebrae):
+        raise RefusedError(NO_NECK)
+
+
+def _is_thoracic(vertebra: Vertebra) -> bool:
+    return bool(vertebra.votes[T1:].sum() > TRUNK_SHARE)
+
+
+def _refuse_named_trunk(column: Column, named: Named) -> None:
+    if named.first is not None and named.first >= T1:
+        raise RefusedError(NO_NECK)
+
+
+def _hint_along(hint: tuple[str, float], tube: Tube) -> float:
+    """Return where along the tube the hint's level would put the middle of C2."""
+    level, z = hint
+    if level != "C2":
+        raise MeasurementError(f"Expected a hint for C2, found one for {level}. Give C2=Z in LPS mm.")
+    return float(np.interp(-z, -tube.points_lps[:, 2], np.arange(len(tube.points_lps))))
+
+
+def _warnings(named: Named) -> tuple[ScanWarning, ...]:
+    if named.naming.sure:
+        return ()
+    code = "levels-unsure" if named.first is not None else "levels-unnamed"
+    return (ScanWarning(code, named.naming.reason),)

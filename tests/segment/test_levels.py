@@ -1,0 +1,100 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from canalis.segment.classes import Coarse
+from canalis.segment.levels import C2, T1, Classes, Column, Named, divide_column, name_levels
+from canalis.segment.tube import find_tube
+
+TOP = 1030.0
+FOOT = 800.0
+
+
+def counted(spine: Any, low_z: float, high_z: float, hint_z: float | None = None) -> tuple[Column, Named]:
+    found = spine.located(low_z, high_z)
+    _, tube = find_tube(found.structure == Coarse.CANAL, found.grid)
+    assert tube is not None
+    classes = Classes(found.structure, found.grid, body=(Coarse.BODY, Coarse.DENS), disc=(Coarse.DISC,))
+    column = divide_column(classes, found, tube)
+    hint = None if hint_z is None else float(tube.points_lps[0, 2] - hint_z)
+    return column, name_levels(column, hint_mm=hint)
+
+
+def test_both_ends_in_view_and_agreeing_are_sure(make_spine: Callable[..., Any]) -> None:
+    column, named = counted(make_spine(), FOOT, TOP)
+    assert named.naming.sure
+    assert named.naming.source == "both"
+    assert named.first == C2
+    assert column.rib is not None
+    assert column.rib - (column.dens or 0) == T1 - C2
+
+
+@pytest.mark.parametrize("bow_mm", [-12.0, 0.0, 14.0])
+def test_a_bowed_neck_is_counted_like_a_straight_one(make_spine: Callable[..., Any], bow_mm: float) -> None:
+    assert counted(make_spine(bow_mm=bow_mm), FOOT, TOP)[1].naming.sure
+
+
+@pytest.mark.parametrize("foot", [850.0, 880.0, 905.0, 933.0, 941.0])
+def test_a_scan_cut_off_below_is_named_from_the_dens_and_not_sure(
+    make_spine: Callable[..., Any], foot: float
+) -> None:
+    spine = make_spine(ribs=(11, 11))
+    column, named = counted(spine, foot, TOP)
+    assert (named.naming.sure, named.naming.source, named.first) == (False, "dens", C2)
+    whole = [v for v in column.vertebrae if not v.cut]
+    assert len(whole) >= 1
+
+
+@pytest.mark.parametrize("top", [957.0, 945.0, 930.0, 915.0])
+def test_a_scan_cut_off_above_is_named_from_the_rib_and_not_sure(
+    make_spine: Callable[..., Any], top: float
+) -> None:
+    spine = make_spine()
+    column, named = counted(spine, FOOT, top)
+    assert (named.naming.sure, named.naming.source) == (False, "first rib")
+    assert named.first is not None
+    assert named.first + (column.rib or 0) == T1
+
+
+def test_neither_end_in_view_gives_no_names(make_spine: Callable[..., Any]) -> None:
+    column, named = counted(make_spine(), 885.0, 950.0)
+    assert (named.naming.sure, named.naming.source, named.first) == (False, None, None)
+    assert "Neither" in named.naming.reason
+    assert len(column.vertebrae) >= 2
+
+
+def test_a_cervical_rib_is_a_disagreement_and_gives_no_names(make_spine: Callable[..., Any]) -> None:
+    _, named = counted(make_spine(ribs=(6, 6)), FOOT, TOP)
+    assert named.first is None
+    assert "4 bodies" in named.naming.reason
+
+
+def test_ribs_that_differ_from_side_to_side_are_no_witness(make_spine: Callable[..., Any]) -> None:
+    column, named = counted(make_spine(ribs=(6, 7)), FOOT, TOP)
+    assert column.rib is None
+    assert not named.naming.sure
+
+
+@pytest.mark.parametrize("pair", [2, 3, 4, 5])
+def test_fused_vertebrae_are_never_named_surely(make_spine: Callable[..., Any], pair: int) -> None:
+    assert not counted(make_spine(fused=(pair,)), FOOT, TOP)[1].naming.sure
+    assert counted(make_spine(fused=(pair,), ribs=(12, 12)), 850.0, TOP)[1].first is None
+
+
+def test_a_hint_names_a_scan_without_either_end(make_spine: Callable[..., Any]) -> None:
+    spine = make_spine(dens=False, ribs=(12, 12))
+    _, named = counted(spine, 880.0, 990.0, hint_z=spine.middle_z(1))
+    assert named.naming.source == "hint"
+    assert named.first == C2
+
+
+def test_a_hint_against_the_dens_is_followed_but_not_sure(make_spine: Callable[..., Any]) -> None:
+    spine = make_spine()
+    _, named = counted(spine, FOOT, TOP, hint_z=spine.middle_z(2))
+    assert (named.naming.sure, named.naming.source, named.first) == (False, "hint", C2 - 1)
+
+
+def test_a_hint_beside_the_column_is_not_followed(make_spine: Callable[..., Any]) -> None:
+    _, named = counted(make_spine(), FOOT, TOP, hint_z=1025.0)
+    assert named.first is None
