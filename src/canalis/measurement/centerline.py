@@ -6,7 +6,7 @@ from scipy.interpolate import make_smoothing_spline
 
 from canalis.measurement.edges import EdgeField
 from canalis.measurement.frame import MovingFrame, frame_of_line
-from canalis.measurement.sections import NEAR_CUT_MM, Extent
+from canalis.measurement.sections import NEAR_CUT_MM, Extent, ragged_ends
 
 Floats = NDArray[np.float64]
 
@@ -64,19 +64,23 @@ def _slab_centers(canal: EdgeField) -> tuple[Floats, Floats]:
 def _section_centers(canal: EdgeField, extent: Extent, frame: MovingFrame) -> tuple[Floats, Floats]:
     """Return centres of sections across the line and their weights; empty or cut ones weigh nothing."""
     ticks = np.arange(-SECTION_HALF_MM, SECTION_HALF_MM + 0.1, SECTION_PIXEL_MM)
-    points = frame.points(ticks, ticks)
-    field = canal.sample(points)
+    field = canal.sample(frame, ticks, ticks)
     share = np.clip(field + 0.5, 0.0, 1.0)
     full = share.sum(axis=(1, 2))
     at = np.maximum(full, 1e-6)[:, None]
     back = (share.sum(axis=2) @ ticks)[:, None] / at
     left = (share.sum(axis=1) @ ticks)[:, None] / at
     centers = frame.centers_lps + back * frame.posteriors_lps + left * frame.lefts_lps
-    lost = (field > NEAR_CUT_MM) & ~extent.holds(points)
+    lost = (field > NEAR_CUT_MM) & ~extent.holds(frame, ticks, ticks)
     whole = (full > 0) & (lost.sum(axis=(1, 2)) * SECTION_PIXEL_MM**2 <= CUT_MM2)
+    whole &= ~ragged_ends(full, SECTION_STEP_MM)
     if whole.sum() < 4:
         whole = full > 0
-    return centers, whole.astype(float) * np.minimum(1.0, full / np.median(full[whole]))
+    reached = np.flatnonzero(full > 0)
+    kept = slice(reached[0], reached[-1] + 1)
+    centers = np.where(whole[:, None], centers, frame.centers_lps)
+    weights = whole * np.minimum(1.0, full / np.median(full[whole]))
+    return centers[kept], weights[kept]
 
 
 def _smooth(centers: Floats, weights: Floats) -> Floats | None:

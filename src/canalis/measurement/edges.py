@@ -19,8 +19,12 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from canalis.labels import ANATOMICAL_CANAL, OSSIFICATION, OTHER_NARROWING
+from canalis.measurement.frame import MovingFrame
 from canalis.segment.segmentation import Segmentation
 from canalis.volume import Mask, Probability
+
+Floats = NDArray[np.float64]
+Field = NDArray[np.float32]
 
 EDGE_BLUR_MM = 0.5
 """Standard deviation of the smoothing. On a circle of radius r the edge moves in by 0.5**2 / 2r:
@@ -46,13 +50,18 @@ class EdgeField:
     values: NDArray[np.float32]
     affine: NDArray[np.float64]
 
-    def sample(self, points_lps: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return the field, shape (...), at LPS+ mm points, shape (..., 3); drawn on beyond its grid."""
-        inverse = np.linalg.inv(self.affine[:3, :3])
-        index = np.moveaxis((points_lps - self.affine[:3, 3]) @ inverse.T, -1, 0)
-        field: NDArray[np.float32] = ndimage.map_coordinates(
-            self.values, index, order=1, mode="nearest", output=np.float32
-        )
+    def sample(self, frame: MovingFrame, back_mm: Floats, left_mm: Floats) -> Field:
+        """Return the field on a grid in every plane, shape (n, rows, columns); drawn on beyond its own grid.
+
+        Parameters
+        ----------
+        frame : MovingFrame
+            The n planes.
+        back_mm, left_mm : ndarray
+            Positions of rows and columns in each plane.
+        """
+        index = frame.grid_index(self.affine, back_mm, left_mm)
+        field: Field = ndimage.map_coordinates(self.values, index, order=1, mode="nearest", output=np.float32)
         return field
 
 
@@ -66,6 +75,9 @@ class Edges:
         Of the anatomical canal, ossification and other narrowing included.
     ossification, narrowing : EdgeField or None
         Of the ossification and of what else narrows the canal; None where there is none.
+    spared : EdgeField or None
+        Of the canal without the ossification, from labels: it shows slivers thinner than a pixel, which
+        the ossification's own field, smoothed, loses. None where there is none, or no labels.
     soft : bool
         True where the edges are a network's probability, False where they are those of labels.
     """
@@ -73,6 +85,7 @@ class Edges:
     canal: EdgeField
     ossification: EdgeField | None
     narrowing: EdgeField | None
+    spared: EdgeField | None
     soft: bool
 
 
@@ -100,12 +113,14 @@ def find_edges(segmentation: Segmentation) -> Edges | None:
         canal = _field_of_probability(segmentation.canal, tube)
         ossification = _field_of_probability(segmentation.ossification, tube)
         empty = not (ossification.values > 0).any()
-        return Edges(canal, None if empty else ossification, narrowing, soft=True)
+        return Edges(canal, None if empty else ossification, narrowing, None, soft=True)
     tube = _main_tube(np.isin(labels, ANATOMICAL_CANAL))
     tube_field = _field_of_labels(tube, affine)
     if tube_field is None:
         return None
-    return Edges(tube_field, _field_of_labels((labels == OSSIFICATION) & tube, affine), narrowing, soft=False)
+    mass = (labels == OSSIFICATION) & tube
+    spared = _field_of_labels(tube & ~mass, affine) if mass.any() else None
+    return Edges(tube_field, _field_of_labels(mass, affine), narrowing, spared, soft=False)
 
 
 def bounding_box(mask: Mask, labels: Sequence[int], *, margin_mm: float) -> tuple[slice, slice, slice] | None:

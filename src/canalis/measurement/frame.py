@@ -53,6 +53,17 @@ class MovingFrame:
         left = np.asarray(left_mm)[None, None, :, None] * self.lefts_lps[:, None, None, :]
         return np.asarray(self.centers_lps[:, None, None, :] + back + left)
 
+    def grid_index(self, affine: Floats, back_mm: Floats, left_mm: Floats) -> Floats:
+        """Return the index, in a voxel grid, of a grid in every plane: shape (3, n, rows, columns).
+
+        The same as turning :meth:`points` into indices, without the points.
+        """
+        inverse = np.linalg.inv(affine[:3, :3])
+        start = ((self.centers_lps - affine[:3, 3]) @ inverse.T).T[:, :, None, None]
+        back = (self.posteriors_lps @ inverse.T).T[:, :, None, None] * np.asarray(back_mm)[:, None]
+        left = (self.lefts_lps @ inverse.T).T[:, :, None, None] * np.asarray(left_mm)
+        return np.asarray((start + back) + left)
+
     def place_of(self, point_lps: Floats) -> float:
         """Return the arc length whose plane holds a point, the one nearest to it where several do."""
         offset = np.asarray(point_lps) - self.centers_lps

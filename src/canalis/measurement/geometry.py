@@ -14,7 +14,7 @@ from canalis.measurement.edges import Edges, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.masses import MassProfile, find_masses
 from canalis.measurement.ossification import MassEdges, find_mass_edges
-from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of, whole_ends
+from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of, ragged_ends
 from canalis.measurement.uncertainty import Resolution, resolution_at
 from canalis.measurement.vertebrae import (
     StraightLabels,
@@ -110,7 +110,8 @@ def lay_out(segmentation: Segmentation, volume: Volume | None) -> NeckGeometry |
     frame = _turned(frame, segmentation, edges, extent)
     sections = cut_sections(edges, extent, frame, pixel_mm=PROFILE_PIXEL_MM)
     canal = find_canal_edges(sections)
-    sections = replace(sections, whole=whole_ends(sections, canal.area_mm2))
+    ragged = ragged_ends(canal.area_mm2, float(frame.along_mm[1] - frame.along_mm[0]))
+    sections = replace(sections, whole=sections.whole & ~ragged)
     mass_edges = find_mass_edges(sections, canal)
     straight = straighten(segmentation.mask, frame, extent)
     wall = _wall_on_midline(canal, frame, straight)

@@ -81,9 +81,8 @@ def find_masses(
 
 def _columns_of_parts(parts: NDArray[np.int32], field: EdgeField, sections: Sections) -> NDArray[np.int32]:
     """Return which part each AP line of each section meets, shape (n, columns); 0 for none."""
-    points = sections.frame.points(sections.back_mm, sections.left_mm)
-    index = (points - field.affine[:3, 3]) @ np.linalg.inv(field.affine[:3, :3]).T
-    met = ndimage.map_coordinates(parts, np.moveaxis(index, -1, 0), order=0, mode="constant", cval=0)
+    index = sections.frame.grid_index(field.affine, sections.back_mm, sections.left_mm)
+    met = ndimage.map_coordinates(parts, index, order=0, mode="constant", cval=0)
     met[sections.canal <= 0] = 0
     return np.asarray(met.max(axis=1))
 

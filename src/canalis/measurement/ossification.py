@@ -11,7 +11,7 @@ from canalis.measurement.sections import Sections, first_crossing, last_crossing
 
 Floats = NDArray[np.float64]
 
-LEAST_THICKNESS_MM = 0.3  # thinner is a stain of the label map's edge, not a mass
+LEAST_THICKNESS_MM = 0.1  # thinner is a stain of the label map's edge, not a mass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +83,9 @@ def find_mass_edges(sections: Sections, canal: CanalEdges) -> MassEdges:
         )
     mass = np.minimum(sections.ossification, sections.canal + EDGE_ALLOWANCE_MM)
     rear = np.minimum(last_crossing(mass, sections.back_mm, axis=1), canal.rear_mm)
+    if sections.spared is not None:
+        spared = np.minimum(sections.spared, sections.canal + EDGE_ALLOWANCE_MM)
+        rear = np.fmax(rear, np.minimum(first_crossing(spared, sections.back_mm, axis=1), canal.rear_mm))
     thickness = np.nan_to_num(rear - canal.front_mm, nan=0.0)
     thickness[thickness < LEAST_THICKNESS_MM] = 0.0
     held = thickness > 0

@@ -121,7 +121,7 @@ def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> str | None:
     if not zone.whole:
         return f"The {zone.part} is cut off by the edge of the scan."
     if not (cut.sections.whole[i] and neck.whole_at(zone.middle_mm)):
-        if runs_out_of_scan(neck, cut.plane(i)):
+        if runs_out_of_scan(neck, zone.middle_mm):
             return "The plane runs out of the scan."
         return "The canal was not found all around in this plane."
     if resolution.gap_mm > LARGEST_GAP_MM:
@@ -131,12 +131,11 @@ def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> str | None:
     return None
 
 
-def runs_out_of_scan(neck: NeckGeometry, plane: Plane) -> bool:
-    """Return whether a plane leaves the scan within, or just beyond, the canal."""
+def runs_out_of_scan(neck: NeckGeometry, along_mm: float) -> bool:
+    """Return whether the scan ends within, or just beyond, the canal at a place of the centreline."""
+    near = neck.frame.at(along_mm + np.array([-NEAR_SCAN_EDGE_MM, 0.0, NEAR_SCAN_EDGE_MM]))
     reach = np.array([-NEAR_SCAN_EDGE_MM, 0.0, NEAR_SCAN_EDGE_MM])
-    across = plane.to_lps(np.zeros(3), reach)
-    around = across[:, None] + reach[None, :, None] * plane.normal_lps
-    return not bool(neck.extent.in_scan(around).all())
+    return not bool(neck.extent.in_scan(near, reach, np.zeros(1)).all())
 
 
 def _refused(zone: Zone, cut: Cut, i: int, refusal: str) -> PlaneMeasurement:

@@ -42,14 +42,14 @@ class Extent:
     first: int
     last: int
 
-    def holds(self, points_lps: Floats) -> Bools:
-        """Return where points, shape (..., 3), lie between the canal's first and last slice."""
-        index = self.slice_of(points_lps)
+    def holds(self, frame: MovingFrame, back_mm: Floats, left_mm: Floats) -> Bools:
+        """Return where a grid in every plane lies between the canal's first and last slice."""
+        index = self.slices_of(frame, back_mm, left_mm)
         return np.asarray((index >= self.first - 0.5) & (index <= self.last + 0.5))
 
-    def in_scan(self, points_lps: Floats) -> Bools:
-        """Return where points, shape (..., 3), lie between the scan's first and last slice."""
-        index = self.slice_of(points_lps)
+    def in_scan(self, frame: MovingFrame, back_mm: Floats, left_mm: Floats) -> Bools:
+        """Return where a grid in every plane lies between the scan's first and last slice."""
+        index = self.slices_of(frame, back_mm, left_mm)
         return np.asarray((index >= -0.5) & (index <= self.shape[self.axis] - 0.5))
 
     @property
@@ -58,10 +58,12 @@ class Extent:
         ends = (self.first <= 0, self.last >= self.shape[self.axis] - 1)
         return ends if self.affine[2, self.axis] < 0 else (ends[1], ends[0])
 
-    def slice_of(self, points_lps: Floats) -> Floats:
-        """Return the fractional index across slices, shape (...), of LPS+ mm points, shape (..., 3)."""
-        inverse = np.linalg.inv(self.affine[:3, :3])[self.axis]
-        return np.asarray((points_lps - self.affine[:3, 3]) @ inverse)
+    def slices_of(self, frame: MovingFrame, back_mm: Floats, left_mm: Floats) -> Floats:
+        """Return the fractional index across slices of a grid in every plane, shape (n, rows, columns)."""
+        way = np.linalg.inv(self.affine[:3, :3])[self.axis]
+        start = ((frame.centers_lps - self.affine[:3, 3]) @ way)[:, None, None]
+        back = (frame.posteriors_lps @ way)[:, None, None] * np.asarray(back_mm)[:, None]
+        return np.asarray(start + back + (frame.lefts_lps @ way)[:, None, None] * np.asarray(left_mm))
 
 
 def extent_of(mask: Mask, canal_labels: tuple[int, ...]) -> Extent:
@@ -89,8 +91,8 @@ class Sections:
         Positions of the columns to the patient's left of it, evenly spaced.
     canal : ndarray of shape (n, rows, columns)
         Edge field of the anatomical canal, positive inside, its main part only.
-    ossification, narrowing : ndarray of shape (n, rows, columns) or None
-        Of the ossification and of what else narrows the canal.
+    ossification, spared, narrowing : ndarray of shape (n, rows, columns) or None
+        Of the ossification, of the canal without it, and of what else narrows the canal.
     whole : ndarray of shape (n,)
         False where the section's canal is empty or runs out of the scan.
     """
@@ -100,6 +102,7 @@ class Sections:
     left_mm: Floats
     canal: NDArray[np.float32]
     ossification: NDArray[np.float32] | None
+    spared: NDArray[np.float32] | None
     narrowing: NDArray[np.float32] | None
     whole: Bools
 
@@ -125,41 +128,46 @@ def cut_sections(edges: Edges, extent: Extent, frame: MovingFrame, *, pixel_mm: 
     """
     reach = round(SECTION_HALF_MM / pixel_mm)
     ticks = pixel_mm * np.arange(-reach, reach + 1, dtype=np.float64)
-    points = frame.points(ticks, ticks)
-    canal = _keep_main_part(edges.canal.sample(points), ticks)
-    lost = (canal > NEAR_CUT_MM) & ~extent.holds(points)
+    canal = _keep_main_part(edges.canal.sample(frame, ticks, ticks), ticks)
+    lost = (canal > NEAR_CUT_MM) & ~extent.holds(frame, ticks, ticks)
     whole = np.any(canal > 0, axis=(1, 2)) & ~np.any(lost, axis=(1, 2))
 
     def inside(field: EdgeField | None) -> NDArray[np.float32] | None:
-        return None if field is None else field.sample(points)
+        return None if field is None else field.sample(frame, ticks, ticks)
 
-    return Sections(frame, ticks, ticks, canal, inside(edges.ossification), inside(edges.narrowing), whole)
+    mass, spared, narrowing = inside(edges.ossification), inside(edges.spared), inside(edges.narrowing)
+    return Sections(frame, ticks, ticks, canal, mass, spared, narrowing, whole)
 
 
-def whole_ends(sections: Sections, area_mm2: Floats) -> Bools:
-    """Return where sections are whole, with those taken out that a ragged end of the canal cuts.
+def ragged_ends(area_mm2: Floats, step_mm: float) -> Bools:
+    """Return where sections are cut by an end of the canal that is not square to it.
 
     Parameters
     ----------
-    sections : Sections
-        Along the centreline, evenly spaced.
     area_mm2 : ndarray of shape (n,)
-        Area of the canal in each.
+        Area of the canal in each section, along the centreline.
+    step_mm : float
+        Between sections.
 
     Returns
     -------
     ndarray of shape (n,)
-        False also where, near either end, the area has fallen below that a little further in.
+        True where, near either end, the area falls below most of that a little further in.
     """
-    along = sections.frame.along_mm
-    further = round(RAGGED_LOOK_MM / float(along[1] - along[0]))
-    whole = sections.whole.copy()
-    for area, held in ((area_mm2, whole), (area_mm2[::-1], whole[::-1])):
-        reach = min(round(RAGGED_END_MM / RAGGED_LOOK_MM) * further, len(area) - further)
+    further = max(1, round(RAGGED_LOOK_MM / step_mm))
+    ragged = np.zeros(len(area_mm2), dtype=bool)
+    held = np.flatnonzero(area_mm2 > 0)
+    if not len(held):
+        return ragged
+    for area, marked, start in (
+        (area_mm2, ragged, held[0]),
+        (area_mm2[::-1], ragged[::-1], len(ragged) - 1 - held[-1]),
+    ):
+        reach = min(start + round(RAGGED_END_MM / step_mm), len(area) - further)
         short = area[:reach] < RAGGED_SHARE * area[further : further + reach]
         if short.any():
-            held[: np.flatnonzero(short)[-1] + 1] = False
-    return whole
+            marked[: np.flatnonzero(short)[-1] + 1] = True
+    return ragged
 
 
 def _keep_main_part(canal: NDArray[np.float32], ticks: Floats) -> NDArray[np.float32]:

@@ -83,7 +83,7 @@ def _gaps(extent: Extent, frame: MovingFrame, volume: Volume | None, spacing: fl
     if acquired is None or len(acquired) != extent.shape[extent.axis]:
         return np.full(len(frame.along_mm), spacing)
     reach = np.array([-CANAL_REACH_MM, 0.0, CANAL_REACH_MM])
-    index = extent.slice_of(frame.points(reach, np.zeros(1))[:, :, 0])
+    index = extent.slices_of(frame, reach, np.zeros(1))[:, :, 0]
     first = np.clip(np.floor(index.min(axis=1)), 0, len(acquired) - 1).astype(int)
     last = np.clip(np.ceil(index.max(axis=1)), 0, len(acquired) - 1).astype(int)
     return np.array([acquired[low : high + 1].max() for low, high in zip(first, last, strict=True)])

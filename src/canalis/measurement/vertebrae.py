@@ -28,8 +28,11 @@ BODY_SHARE = 0.5  # of the looked-at part that a label fills inside its body
 LEAST_BODY_MM = 5.0  # lower is a corner of a body cut off by the scan, or a spill of the label
 LEAST_DISC_MM = 0.5  # a lower disc is no gap: the two bodies are fused
 WHOLE_ENDPLATE = 0.5  # share of a body's columns that must end inside the scan
-DENS_WIDER = 1.45  # the axis counts as body where it is this many times as wide as its dens
-DENS_TOP_MM = 8.0  # the dens's own width is taken within as much of its tip ...
+FULL_DEPTH_PERCENTILE = 75  # of the axis's depths below its tip: its body's, its front lip left out
+LEAST_STEP_MM = 2.0  # from dens to body; with less, the axis has no step to be seen ...
+STEP_SHARE = 0.33  # of the step from dens to body at which the body begins: its front slopes
+USUAL_AXIS_MM = 20.0  # ... and its body is taken as high as usual (13 to 22 mm below the dens)
+DENS_TOP_MM = 8.0  # the dens's own depth is taken within as much of its tip ...
 DENS_SKIP_MM = 3.0  # ... but not on the rounded tip itself
 
 
@@ -106,10 +109,9 @@ def straighten(mask: Mask, frame: MovingFrame, extent: Extent) -> StraightLabels
     along = np.concatenate([frame.along_mm[0] - beyond[::-1], frame.along_mm, frame.along_mm[-1] + beyond])
     longer = frame.at(along)
     back, left = np.arange(-FRONT_MM, REAR_MM, GRID_MM), np.arange(-SIDE_MM, SIDE_MM + 0.1, GRID_MM)
-    points = longer.points(back, left)
-    index = np.moveaxis(mask.to_index(points), -1, 0)
+    index = longer.grid_index(mask.affine, back, left)
     labels = ndimage.map_coordinates(mask.labels, index, order=0, mode="constant", cval=0)
-    return StraightLabels(longer, back, left, labels, extent.in_scan(points))
+    return StraightLabels(longer, back, left, labels, extent.in_scan(longer, back, left))
 
 
 def find_vertebrae(straight: StraightLabels, front_mm: Floats) -> tuple[Vertebra, ...]:
@@ -131,11 +133,11 @@ def find_vertebrae(straight: StraightLabels, front_mm: Floats) -> tuple[Vertebra
     found = []
     for label in np.unique(straight.labels[window]):
         if label == VERTEBRA_WITHOUT_LEVEL:
-            found += _unnamed_bodies(straight, window)
+            found += _unnamed_bodies(straight, window, front_mm)
         elif label > FIRST_VERTEBRA:
-            body = _body_of(straight, (straight.labels == label) & window, window, int(label))
+            body = _body_of(straight, (straight.labels == label) & window, window, int(label), front_mm)
             found += [body] if body else []
-    arch = _arch_of_c1(straight, front_mm)
+    arch = _arch_of_c1(straight)
     found += [arch] if arch else []
     return tuple(sorted(found, key=lambda vertebra: vertebra.middle_mm))
 
@@ -147,7 +149,9 @@ def _body_window(straight: StraightLabels, front_mm: Floats) -> Bools:
     return np.asarray(rows[:, :, None] & (np.abs(straight.left_mm) <= BODY_SIDE_MM)[None, None, :])
 
 
-def _body_of(straight: StraightLabels, held: Bools, window: Bools, label: int) -> Vertebra | None:
+def _body_of(
+    straight: StraightLabels, held: Bools, window: Bools, label: int, front_mm: Floats
+) -> Vertebra | None:
     share = held.sum(axis=(1, 2)) / np.maximum(window.sum(axis=(1, 2)), 1)
     runs = _runs(share >= BODY_SHARE)
     if not runs:
@@ -163,7 +167,7 @@ def _body_of(straight: StraightLabels, held: Bools, window: Bools, label: int) -
     whole = _ends_inside(straight, tops - 2, columns) and _ends_inside(straight, bottoms + 2, columns)
     name = LEVELS[label - FIRST_VERTEBRA] if label >= FIRST_VERTEBRA else None
     if name == "C2":
-        base = _dens_base(straight, label, upper, lower)
+        base = _dens_base(straight, label, front_mm, upper, lower)
         whole = whole or (base > upper + LEAST_BODY_MM and _ends_inside(straight, bottoms + 2, columns))
         upper = base
     endplate = _endplate(straight, bottoms, columns)
@@ -206,20 +210,32 @@ def _endplate(straight: StraightLabels, bottoms: NDArray[np.int_], columns: Bool
     return np.asarray(points - half * frame.normals_lps[at])
 
 
-def _dens_base(straight: StraightLabels, label: int, upper_mm: float, lower_mm: float) -> float:
-    """Return where the axis widens from its dens to its body, along the centreline."""
+def _dens_base(
+    straight: StraightLabels, label: int, front_mm: Floats, upper_mm: float, lower_mm: float
+) -> float:
+    """Return where the axis steps forward from its dens to its body, along the centreline.
+
+    The superior facets flank the dens's base, so that width does not tell; its depth does: about 11 mm
+    for the dens, 16 mm for the body.
+    """
     along = straight.frame.along_mm
-    before = (straight.back_mm < 0) & (straight.back_mm > -FRONT_MM + 12)
-    widths = (straight.labels[:, before] == label).sum(axis=2).max(axis=1) * GRID_MM
-    top = (along > upper_mm + DENS_SKIP_MM) & (along < upper_mm + DENS_TOP_MM)
-    if not top.any() or lower_mm - upper_mm < DENS_TOP_MM + LEAST_BODY_MM:
+    near = np.abs(straight.left_mm) <= WALL_SIDE_MM
+    held = (straight.labels[:, :, near] == label).mean(axis=2) >= BODY_SHARE
+    held &= straight.back_mm[None, :] < front_mm[:, None]
+    deep = np.where(held.any(axis=1), front_mm - straight.back_mm[np.argmax(held, axis=1)], 0.0)
+    dens = (along > upper_mm + DENS_SKIP_MM) & (along < upper_mm + DENS_TOP_MM)
+    body = (along > upper_mm + DENS_TOP_MM) & (along < lower_mm)
+    if not (dens.any() and body.any()) or lower_mm - upper_mm < DENS_TOP_MM + LEAST_BODY_MM:
         return upper_mm
-    dens = float(np.median(widths[top]))
-    wide = (along > upper_mm + DENS_SKIP_MM) & (along < lower_mm) & (widths > DENS_WIDER * dens)
-    return float(along[np.argmax(wide)]) if wide.any() else upper_mm
+    shallow, full = float(np.median(deep[dens])), float(np.percentile(deep[body], FULL_DEPTH_PERCENTILE))
+    if full - shallow < LEAST_STEP_MM:
+        return lower_mm - USUAL_AXIS_MM if lower_mm - upper_mm > USUAL_AXIS_MM else upper_mm
+    stepped = deep > shallow + STEP_SHARE * (full - shallow)
+    stepped &= (along > upper_mm + DENS_SKIP_MM) & (along < lower_mm)
+    return float(along[np.argmax(stepped)])
 
 
-def _unnamed_bodies(straight: StraightLabels, window: Bools) -> list[Vertebra]:
+def _unnamed_bodies(straight: StraightLabels, window: Bools, front_mm: Floats) -> list[Vertebra]:
     """Return the bodies among vertebrae without level, told apart by the discs between."""
     held = (straight.labels == VERTEBRA_WITHOUT_LEVEL) & window
     share = held.sum(axis=(1, 2)) / np.maximum(window.sum(axis=(1, 2)), 1)
@@ -228,40 +244,34 @@ def _unnamed_bodies(straight: StraightLabels, window: Bools) -> list[Vertebra]:
         own = np.zeros_like(held)
         reach = slice(max(0, first - 6), last + 7)
         own[reach] = held[reach]
-        body = _body_of(straight, own, window, VERTEBRA_WITHOUT_LEVEL)
+        body = _body_of(straight, own, window, VERTEBRA_WITHOUT_LEVEL, front_mm)
         bodies += [body] if body else []
     return bodies
 
 
-def _arch_of_c1(straight: StraightLabels, front_mm: Floats) -> Vertebra | None:
-    """Return C1 by the middles of its anterior and posterior arch, or of what there is of them."""
-    near = np.abs(straight.left_mm) <= BODY_SIDE_MM
-    held = (straight.labels == FIRST_VERTEBRA) & near[None, None, :]
-    before = straight.back_mm[None, :, None] < front_mm[:, None, None]
-    spans = []
-    for part in (held & before, held & ~before):
-        share = part.any(axis=(1, 2))
-        if share.any():
-            weights = part.sum(axis=(1, 2))
-            middle = float(np.average(straight.frame.along_mm, weights=weights))
-            half = float(np.ptp(straight.frame.along_mm[share])) / 2
-            spans.append((middle, half))
-    if not spans:
+def _arch_of_c1(straight: StraightLabels) -> Vertebra | None:
+    """Return C1 by the middle of its ring; an arch that lacks, in front or behind, does not move it."""
+    held = straight.labels == FIRST_VERTEBRA
+    weights = held.sum(axis=(1, 2))
+    if weights.sum() * GRID_MM**2 * STATION_MM < LEAST_RING_MM3:
         return None
-    middle = float(np.mean([span[0] for span in spans]))
-    half = float(np.mean([span[1] for span in spans]))
-    nothing = np.empty((0, 3))
-    inside = _arch_inside(straight)
-    return Vertebra(FIRST_VERTEBRA, "C1", "arch", middle - half, middle, middle + half, inside, nothing)
+    along = straight.frame.along_mm
+    middle = float(np.average(along, weights=weights))
+    behind = held[:, straight.back_mm > 0][:, :, np.abs(straight.left_mm) <= BODY_SIDE_MM].any(axis=(1, 2))
+    half = float(np.ptp(along[behind])) / 2 if behind.any() else USUAL_ARCH_MM / 2
+    near = np.abs(along - middle) <= CUT_LOOK_MM
+    inside = not bool((held[near] & ~straight.in_scan[near]).any()) and bool(
+        straight.in_scan[near].mean() > 0.9
+    )
+    return Vertebra(
+        FIRST_VERTEBRA, "C1", "arch", middle - half, middle, middle + half, inside, np.empty((0, 3))
+    )
 
 
-def _arch_inside(straight: StraightLabels) -> bool:
-    """Return whether C1's arches end inside the scan: the scan goes on past their first and last slice."""
-    held = (straight.labels == FIRST_VERTEBRA).any(axis=(1, 2))
-    slices = np.flatnonzero(held)
-    middle = len(straight.back_mm) // 2
-    ends = np.clip([slices[0] - 2, slices[-1] + 2], 0, len(held) - 1)
-    return bool(straight.in_scan[ends, middle, len(straight.left_mm) // 2].all())
+STATION_MM = 0.5  # between straightened slices
+LEAST_RING_MM3 = 500.0  # of C1 in the scan, about a tenth of it, for its middle to mean anything
+USUAL_ARCH_MM = 9.0  # height of the posterior arch where it lacks: 8.7 mm
+CUT_LOOK_MM = 1.5  # beyond the ring's middle that must be in the scan
 
 
 def lay_zones(vertebrae: tuple[Vertebra, ...]) -> tuple[Zone, ...]:
