@@ -15,6 +15,7 @@ P = ParamSpec("P")
 COMMANDS: dict[str, str] = {
     # command: the module of canalis.cli that holds a function of that name
     "cohort": "cohort",
+    "agreement": "agreement",
     "check-paper": "check_paper",
     "compare": "compare",
     "measure": "measure",

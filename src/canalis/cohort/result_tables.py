@@ -14,6 +14,10 @@ RESULT_HEADERS = (
 )  # fmt: skip
 
 
+BOUNDED = ("r", "share of variance", "kappa")
+"""Units of numbers that cannot exceed 1."""
+
+
 def all_tables(analysis: Analysis) -> list[Table]:
     """Return every table of an analysis, the paper's three first.
 
@@ -71,7 +75,7 @@ def _results(analysis: Analysis, key: str, title: str, wanted: Callable[[Result]
     )
     if any("Exploratory" in w for r in chosen for w in r.warnings):
         notes += ("Groupings other than approach and violence are exploratory.",)
-    return Table(key, title, RESULT_HEADERS, tuple(_row(result) for result in chosen), notes)
+    return Table(key, title, RESULT_HEADERS, tuple(result_row(result) for result in chosen), notes)
 
 
 def name(result: Result) -> str:
@@ -89,8 +93,15 @@ def name(result: Result) -> str:
     return (words[0].upper() + words[1:]).replace("joa", "JOA").replace("Joa", "JOA").replace("opll", "OPLL")
 
 
-def _row(result: Result) -> tuple[str, ...]:
-    bounded = result.unit in ("r", "share of variance")
+def result_row(result: Result) -> tuple[str, ...]:
+    """Return a result as the cells under `RESULT_HEADERS`.
+
+    Parameters
+    ----------
+    result : Result
+        Any.
+    """
+    bounded = result.unit in BOUNDED or result.unit.startswith("ICC")
     digits = 1 if result.unit.startswith("percentage points") and "per point" not in result.unit else 2
     estimate = share(result.estimate) if bounded else number(result.estimate, digits)
     bounds = interval(result.ci_low, result.ci_high, digits, as_share=bounded)
@@ -123,7 +134,7 @@ def _with_sign(p: str) -> str:
 
 
 def _unit(unit: str) -> str:
-    return "" if unit in ("r", "share of variance", "odds ratio") else unit
+    return "" if unit in (*BOUNDED, "odds ratio") or unit.startswith("ICC") else unit
 
 
 def _balance(analysis: Analysis) -> Table:
