@@ -153,18 +153,18 @@ def uncrossed_places(curve: Curves) -> NDArray[np.float64] | None:
         return None
     if len(kept) == points and np.array_equal(kept, np.arange(points)):
         return None
-    corners = read_at(np.asarray(curve, dtype=np.complex128)[None], kept[None])
-    spaced = equal_arc_places(np.asarray(corners), points)
-    return _read_places(kept, spaced[0], points)
+    return _spread_over(corners, kept, points)
 
 
-def _read_places(kept: Reals, spaced: Reals, points: int) -> NDArray[np.float64]:
-    """Places along what was kept, as places along the whole curve; a cut is jumped, never read across."""
-    lower = np.floor(spaced).astype(np.intp) % len(kept)
-    share = spaced - np.floor(spaced)
-    nearest = np.where(share < 0.5, kept[lower], kept[(lower + 1) % len(kept)])
-    onward = (kept[(lower + 1) % len(kept)] - kept[lower]) % points
-    return np.asarray(np.where(onward <= 1.0, kept[lower] + share * onward, nearest))
+def _spread_over(corners: Curves, kept: Reals, points: int) -> NDArray[np.float64]:
+    """Equally spaced places along what was kept; none lie on the step across a cut."""
+    onward = (np.roll(kept, -1) - kept) % points
+    steps = np.abs(np.roll(corners, -1) - corners) + SMALLEST_STEP_MM
+    steps[onward > 1] = SMALLEST_STEP_MM
+    reached = np.concatenate([[0.0], np.cumsum(steps)])
+    at = np.interp(np.arange(points) / points * reached[-1], reached, np.arange(len(reached), dtype=float))
+    lower = np.minimum(at.astype(np.intp), len(kept) - 1)
+    return np.asarray(kept[lower] + (at - lower) * np.where(onward > 1, 0.0, onward)[lower])
 
 
 def _larger_loop(curve: Curves, kept: Reals, crossing: tuple[float, float]) -> NDArray[np.float64]:

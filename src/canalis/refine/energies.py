@@ -14,7 +14,7 @@ from scipy import ndimage
 from canalis.errors import MeasurementError
 
 FLOW_LEVELS = 4  # the coarsest grid is 8 times as wide: the flow then reaches across a canal
-FLOW_SWEEPS = (60, 30, 20, 12)  # Jacobi sweeps from coarse to fine: within 2 % of the direct solution (tests)
+FLOW_SWEEPS = (200, 100, 60, 24)  # Jacobi, coarse to fine: within 2.5 % and 1° of the direct solution (tests)
 FLOW_UNIT = 0.02  # 1/mm: flow weaker than this pulls with less than full strength
 
 
@@ -82,7 +82,7 @@ class Energy:
     balloon: float = 0.0
     sigma_mm: float = 1.0
     edge_hu_per_mm: float = 150.0
-    smoothness: float = 0.2
+    smoothness: float = 0.05
     reach_mm: float = 5.0
     least_rise_hu: float = 30.0
     sure_rise_hu: float = 800.0
@@ -263,9 +263,9 @@ def _at_most_one(force: NDArray[np.complex64], unit: float) -> NDArray[np.comple
 
 def _halved(values: NDArray[Any]) -> NDArray[Any]:
     """Means of 2 x 2 pixels; an odd last row or column is averaged with itself."""
-    odd = values.shape[-1] % 2
-    if odd:
-        values = np.pad(values, ((0, 0), (0, 1), (0, 1)), mode="edge")
+    rows, columns = values.shape[1:]
+    if rows % 2 or columns % 2:
+        values = np.pad(values, ((0, 0), (0, rows % 2), (0, columns % 2)), mode="edge")
     total = values[:, ::2, ::2] + values[:, 1::2, ::2]
     total += values[:, ::2, 1::2]
     total += values[:, 1::2, 1::2]
