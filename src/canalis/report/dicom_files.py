@@ -1,0 +1,50 @@
+"""DICOM SEG and SR of a result, for an archive."""
+
+from pathlib import Path
+
+from canalis.measurement.measurements import Measurements
+from canalis.report.dicom_seg import SEG_NAME, make_seg, write_dicom
+from canalis.report.dicom_source import read_sources
+from canalis.report.dicom_sr import SR_NAME, make_sr
+from canalis.report.record import Software
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Volume
+
+
+def write_dicom_objects(
+    folder: Path,
+    *,
+    measurements: Measurements,
+    segmentation: Segmentation,
+    volume: Volume,
+    software: Software,
+) -> None:
+    """Write ``segmentation.dcm`` (SEG) and ``measurements.dcm`` (SR, TID 1500).
+
+    Parameters
+    ----------
+    folder : Path
+        An existing folder. These two files, and no other, carry the source's patient and study modules.
+    measurements : Measurements
+        What was measured.
+    segmentation : Segmentation
+        What it was measured on.
+    volume : Volume
+        The scan; its source files must be DICOM and still be on disk.
+    software : Software
+        What measured it.
+
+    Raises
+    ------
+    ReadError
+        If the source is not DICOM on disk.
+    MissingExtraError
+        If highdicom is not installed.
+    OutputError
+        If a file cannot be written.
+    """
+    sources = read_sources(volume.acquisition)
+    seg = make_seg(segmentation, sources, software)
+    sr = make_sr(measurements, sources, seg, software)
+    write_dicom(folder / SEG_NAME, seg)
+    write_dicom(folder / SR_NAME, sr)
