@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
 
 GROUPS: dict[str, str] = {
     # group of commands: the module of canalis.cli that holds its Typer, called `app`
+    "cases": "cases",
 }
 
 

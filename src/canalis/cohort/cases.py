@@ -99,6 +99,55 @@ def read_cases(path: Path, *, scale: str | None = None, missing: MissingPolicy |
     CohortError
         Naming row and column of every cell that does not fit.
     """
+    table = read_table(path, scale=scale)
+    frame, outcome_warnings = add_outcome(
+        table.frame, table.scale, file=table.name, post_alone=missing is not None
+    )
+    warnings = (*table.warnings, *outcome_warnings)
+    cohort = Cohort(frame, table.scale, warnings, n_read=len(frame), sha256=table.sha256)
+    return apply_policy(cohort, missing or "available", file=table.name)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaseTable:
+    """A table of cases with its cells checked, and nothing computed yet.
+
+    Attributes
+    ----------
+    name : str
+        File name, for messages.
+    frame : DataFrame
+        One row a case, indexed by case id; `row` is the row of the file.
+    scale : Scale
+        Of the scores.
+    warnings : tuple of str
+        What was done to read it.
+    sha256 : str
+        Hash of the file.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    scale: Scale
+    warnings: tuple[str, ...]
+    sha256: str
+
+
+def read_table(path: Path, *, scale: str | None = None) -> CaseTable:
+    """Read a table of cases and check its headers and cells.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or XLSX, or a REDCap export.
+    scale : str, optional
+        As in `read_cases`.
+
+    Raises
+    ------
+    CohortError
+        Naming row and column of every cell that does not fit.
+    """
     sheet = read_sheet(path)
     if is_redcap(sheet):
         sheet = flatten_redcap(sheet)
@@ -108,12 +157,8 @@ def read_cases(path: Path, *, scale: str | None = None, missing: MissingPolicy |
     if unused:
         warnings.append(f"Not in the schema, so not used: column {', '.join(unused)}.")
     chosen, scale_warning = choose_scale(frame, scale, file=sheet.name)
-    warnings += scale_warning
-    frame, outcome_warnings = add_outcome(frame, chosen, file=sheet.name, post_alone=missing is not None)
-    warnings += outcome_warnings
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    cohort = Cohort(frame, chosen, tuple(warnings), n_read=len(frame), sha256=digest)
-    return apply_policy(cohort, missing or "available", file=sheet.name)
+    return CaseTable(sheet.name, frame, chosen, (*warnings, *scale_warning), digest)
 
 
 def match_headers(sheet: Sheet) -> tuple[dict[int, Column], list[str]]:

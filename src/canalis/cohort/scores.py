@@ -42,7 +42,7 @@ def choose_scale(frame: pd.DataFrame, named: str | None, *, file: str) -> tuple[
         If rows name several scales, or the user names another than the table.
     """
     said = set(frame["scale"].dropna()) if "scale" in frame else set()
-    items = {_item_of(str(c)) for c in frame if _item_of(str(c)) and frame[c].notna().any()}
+    items = {item_of(str(c)) for c in frame if item_of(str(c)) and frame[c].notna().any()}
     said |= {scale.name for scale in SCALES.values() if items and items == set(scale.items)}
     if len(said) > 1:
         raise CohortError(
@@ -105,7 +105,37 @@ def add_outcome(
     return frame, warnings
 
 
-def _item_of(column: str) -> str:
+def check_scores(frame: pd.DataFrame, scale: Scale, *, file: str) -> None:
+    """Refuse scores that do not fit their scale, in whichever score columns a table has.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The checked cells.
+    scale : Scale
+        The score's scale.
+    file : str
+        For messages.
+
+    Raises
+    ------
+    CohortError
+        If an item or a total is not possible on the scale, or items do not add up to their total.
+    """
+    copied = frame.copy()
+    for when in ("preoperative", "postoperative"):
+        _add_total(copied, scale, when, file)
+    _check_totals(copied, scale, file)
+
+
+def item_of(column: str) -> str:
+    """Return the item of a score that a column holds, empty for another column.
+
+    Examples
+    --------
+    >>> item_of("preoperative_bladder"), item_of("age_years")
+    ('bladder', '')
+    """
     stem = column.partition("operative_")[2]
     return stem if any(stem in scale.items for scale in SCALES.values()) else ""
 
@@ -113,7 +143,7 @@ def _item_of(column: str) -> str:
 def _add_total(frame: pd.DataFrame, scale: Scale, when: str, file: str) -> list[str]:
     columns = [f"{when}_{item}" for item in scale.items]
     present = [c for c in columns if c in frame]
-    strays = [str(c) for c in frame if str(c).startswith(when) and _item_of(str(c)) and c not in columns]
+    strays = [str(c) for c in frame if str(c).startswith(when) and item_of(str(c)) and c not in columns]
     if strays:
         raise CohortError(
             f"Expected items of {scale.name}, found {', '.join(strays)} in {file}, row 1. Check --scale."
@@ -147,7 +177,7 @@ def _add_total(frame: pd.DataFrame, scale: Scale, when: str, file: str) -> list[
 
 def _check_items(frame: pd.DataFrame, columns: list[str], scale: Scale, file: str) -> None:
     for column in columns:
-        least, most = scale.items[_item_of(column)]
+        least, most = scale.items[item_of(column)]
         values = frame[column]
         wrong = frame.index[
             (values < least) | (values > most) | (values / scale.step % 1 != 0) & values.notna()
@@ -176,7 +206,8 @@ def _use_last_time(frame: pd.DataFrame, file: str) -> list[str]:
 
 
 def _check_totals(frame: pd.DataFrame, scale: Scale, file: str) -> None:
-    columns = ["preoperative_joa", "postoperative_joa", *(c for c in frame if str(c).startswith("joa_at_"))]
+    totals = [c for c in ("preoperative_joa", "postoperative_joa") if c in frame]
+    columns = [*totals, *(c for c in frame if str(c).startswith("joa_at_"))]
     rows = frame["row"].to_dict()
     problems = [
         f"row {rows[case]}, column {column}: found {points:g}"
