@@ -20,8 +20,8 @@ from canalis.phantom.files import write_dicom_series
 from canalis.volume import Volume
 
 MEASURE = """
-import json, resource, sys, time
-def held(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+import json, sys, time
+from canalis.run_record import peak_rss_mb as held
 {setup}
 base, seconds = held(), []
 for _ in range(int(sys.argv[2])):

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from canalis import __version__
+from canalis.errors import RefusedError
 from canalis.labels import VERTEBRA_LABELS
 from canalis.measurement.measurements import Measurements
 from canalis.read import read_volume
@@ -21,6 +22,9 @@ from canalis.volume import INCOMPLETE_SCAN_CODES, Mask, Progress, ScanWarning, V
 
 AIR_BELOW_HU: Final = -300  # no tissue, and no foam of a head rest either, is less dense
 LEAST_TISSUE: Final = 1e-3  # share of voxels; less is a table, a wire, or noise
+EMPTY_CODES: Final = {"all-air", "one-value"}
+"""Refused before a network looked."""
+
 EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
 LARGEST_PIXEL_MM: Final = 1.5  # contract
 SAFE_GAP_MM: Final = 3.0  # contract
@@ -134,6 +138,8 @@ def measure_to_folder(
         If the input cannot be read; nothing is written.
     OutputError
         If the folder holds results already, or cannot be written.
+    ModelError
+        If the networks are missing or cannot be run.
     """
     check_free(folder, overwrite=options.overwrite)
     watch = Stopwatch()
@@ -192,18 +198,16 @@ def _measure(
         return _refused(volume, empty), None
     segmentation = drawn
     if segmentation is None:
-        with watch.stage("segment"):
-            segmentation = _segment(volume, hint, progress)
+        from canalis.segment import segment
+
+        try:
+            with watch.stage("segment"):
+                segmentation = segment(volume, hint=hint, progress=progress)
+        except RefusedError as error:
+            return _refused(volume, ScanWarning("no-neck", str(error))), None
     with watch.stage("measure"):
         measurements = measure_segmentation(segmentation, volume, progress=progress)
     return with_scan_warnings(measurements, volume), segmentation
-
-
-def _segment(volume: Volume, hint: tuple[str, float] | None, progress: Progress | None) -> Segmentation:
-    from canalis.segment import segment  # type: ignore[attr-defined]
-
-    found: Segmentation = segment(volume, hint=hint, progress=progress)
-    return found
 
 
 def why_empty(volume: Volume) -> ScanWarning | None:
@@ -271,7 +275,7 @@ def _write(
     from canalis.report import Software, write_report
     from canalis.report.files import write_record
 
-    models, inference = _networks(options.label_map is None and segmentation is not None)
+    models, inference = _networks(options.label_map, measurements)
     software = Software(version=__version__, models=models)
     with watch.stage("report"):
         if segmentation is None:
@@ -291,9 +295,17 @@ def _write(
     write_run_record(beside, record)
 
 
-def _networks(ran: bool) -> tuple[dict[str, str], Mapping[str, Any] | None]:
-    """Return the hashes of the networks that ran, and how they were run."""
-    return {}, None
+def _networks(
+    label_map: Path | None, measurements: Measurements
+) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """Return the hashes of the networks that looked at the scan, and how they were run."""
+    codes = {warning.code for warning in measurements.warnings}
+    if label_map is not None or codes & EMPTY_CODES:
+        return {}, None
+    from canalis.segment import describe_inference
+    from canalis.segment.models import model_hashes
+
+    return model_hashes(), dict(describe_inference())
 
 
 def why_refused(measurements: Measurements) -> str:

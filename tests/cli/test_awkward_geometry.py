@@ -48,7 +48,7 @@ def test_gantry_tilt_is_resampled_and_warned(measure, neck_series, tmp_path):
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["ge_hispeed", "philips_phantom_tilt"])
-def test_real_tilted_heads_are_measured_or_refused_with_the_tilt_said(measure, real_data, name):
+def test_real_tilted_heads_are_measured_or_refused_with_the_tilt_said(networks, measure, real_data, name):
     """Both are heads above the neck: what may not happen is a crash, or a result that hides the tilt."""
     ran = measure(real_data(f"tilted_dicom/{name}"), labels=False)
     assert ran.exit_code in (0, 1, 3)

@@ -89,7 +89,7 @@ def test_one_value_everywhere(measure, tmp_path):
 
 
 @pytest.mark.real
-def test_a_head_without_cervical_vertebrae(measure, real_data, tmp_path):
+def test_a_head_without_cervical_vertebrae(networks, measure, real_data, tmp_path):
     slices = sorted(
         real_data("vhm_head_dicom").iterdir(),
         key=lambda path: float(pydicom.dcmread(path, stop_before_pixels=True).ImagePositionPatient[2]),
@@ -99,7 +99,7 @@ def test_a_head_without_cervical_vertebrae(measure, real_data, tmp_path):
     refused_ct(measure(tmp_path, labels=False))
 
 
-def test_a_trunk_without_cervical_vertebrae(measure, tmp_path):
+def test_a_trunk_without_cervical_vertebrae(networks, measure, tmp_path):
     """A water phantom in air: tissue, but no spine."""
     k, j, i = np.meshgrid(np.arange(50), np.arange(120), np.arange(130), indexing="ij")
     hu = np.where((i - 65) ** 2 + (1.2 * (j - 60)) ** 2 < 52**2, 30, -1000)

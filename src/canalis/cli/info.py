@@ -38,13 +38,14 @@ def info(
 def gather() -> dict[str, Any]:
     """Return versions of the program and its libraries, and the SHA-256 of each model file."""
     from canalis import __version__
+    from canalis.segment.models import model_hashes
 
     return {
         "version": __version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in PACKAGES},
-        "models": _models(),
+        "models": model_hashes(),
     }
 
 
@@ -53,7 +54,3 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _models() -> dict[str, str]:
-    return {}

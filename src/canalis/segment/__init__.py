@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from canalis.segment.engine import Engine
     from canalis.volume import Progress, Volume
 
-__all__ = ["LevelNaming", "Segmentation", "segment"]
+__all__ = ["LevelNaming", "Segmentation", "describe_inference", "segment"]
 
 
 def segment(
@@ -54,3 +54,12 @@ def _engine(path: Path, threads: int) -> "Engine":
     from canalis.segment.engine import load_engine
 
     return load_engine(path, threads=threads)
+
+
+def describe_inference() -> dict[str, str | int]:
+    """Return the engine, precision and threads that `segment` runs its networks with, for ``run.json``."""
+    from canalis.segment.engine import default_threads
+    from canalis.segment.models import model_path
+
+    engine = _engine(model_path("fine"), default_threads())
+    return {"engine": engine.name, "precision": "float32", "threads": engine.threads}
