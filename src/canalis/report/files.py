@@ -1,7 +1,8 @@
 """What is written for one scan: numbers, label map, page."""
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from canalis.errors import OutputError
 from canalis.measurement.measurements import Measurements
@@ -12,6 +13,7 @@ from canalis.segment.segmentation import Segmentation
 from canalis.volume import Volume
 
 PAGE_NAME: Final = "report.html"
+Extra = Literal["pdf", "dicom"]
 
 
 def write_report(
@@ -21,6 +23,7 @@ def write_report(
     segmentation: Segmentation,
     volume: Volume,
     software: Software,
+    also: Collection[Extra] = (),
 ) -> None:
     """Write ``measurements.json``, ``measurements.csv``, ``segmentation.nii.gz`` and ``report.html``.
 
@@ -36,6 +39,9 @@ def write_report(
         The scan.
     software : Software
         What measured it.
+    also : collection of {"pdf", "dicom"}
+        What else is wanted: ``report.pdf``; ``segmentation.dcm`` and ``measurements.dcm``, which alone
+        carry the source's patient module.
 
     Raises
     ------
@@ -43,6 +49,8 @@ def write_report(
         If a file cannot be written.
     MeasurementError
         If a number is NaN or infinite.
+    MissingExtraError
+        If what is wanted needs an extra that is not installed.
     """
     try:
         write_record(folder, measurements=measurements, volume=volume, software=software)
@@ -51,6 +59,20 @@ def write_report(
         write_label_map(folder / LABEL_MAP_NAME, segmentation.mask, acquisition=volume.acquisition)
         page = make_page(measurements=measurements, mask=segmentation.mask, volume=volume, software=software)
         (folder / PAGE_NAME).write_text(page, encoding="utf-8")
+        if "pdf" in also:
+            from canalis.report.pdf import PDF_NAME, write_pdf
+
+            write_pdf(page, folder / PDF_NAME)
+        if "dicom" in also:
+            from canalis.report.dicom_files import write_dicom_objects
+
+            write_dicom_objects(
+                folder,
+                measurements=measurements,
+                segmentation=segmentation,
+                volume=volume,
+                software=software,
+            )
     except OSError as error:
         raise OutputError(f"Cannot write the result: {error.strerror}. Give another folder.") from error
 
