@@ -120,6 +120,9 @@ class SyntheticSeries:
         ds.SOPClassUID, ds.SOPInstanceUID = self.sop_class, instance
         ds.Modality, ds.ImageType = self.modality, list(self.image_type)
         ds.PatientName, ds.PatientID = f"Name^{self.patient}", self.patient
+        for name in ("PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID"):
+            setattr(ds, name, "")
+        ds.AccessionNumber = ds.ReferringPhysicianName = ds.Manufacturer = ""
         ds.StudyInstanceUID = uid(self.patient, self.study)
         ds.SeriesInstanceUID = self.series_uid
         ds.FrameOfReferenceUID = uid(self.patient, self.study, self.frame_of_reference)

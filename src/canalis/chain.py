@@ -4,14 +4,16 @@ Read, segment, refine, measure, report. Each stage also stands on its own; nothi
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 
 from canalis import __version__
-from canalis.errors import RefusedError
+from canalis.errors import MissingExtraError, RefusedError
 from canalis.labels import VERTEBRA_LABELS
 from canalis.measurement.measurements import Measurements
 from canalis.read import read_volume
@@ -69,6 +71,8 @@ class Options:
         A corrected ``segmentation.nii.gz`` to measure instead of the network's.
     overwrite : bool
         Whether results that are there may be replaced.
+    also : tuple of {"pdf", "dicom"}
+        What else to write: ``report.pdf``; DICOM SEG and SR.
     command : tuple of str
         The command for ``run.json``, without paths.
     """
@@ -77,6 +81,7 @@ class Options:
     hint: tuple[str, float] | None = None
     label_map: Path | None = None
     overwrite: bool = False
+    also: tuple[Literal["pdf", "dicom"], ...] = ()
     command: tuple[str, ...] = field(default=())
 
 
@@ -142,6 +147,7 @@ def measure_to_folder(
         If the networks are missing or cannot be run.
     """
     check_free(folder, overwrite=options.overwrite)
+    _check_extras(options)
     watch = Stopwatch()
     with watch.stage("read"):
         volume = read_volume(source, options.series, progress=progress)
@@ -150,6 +156,15 @@ def measure_to_folder(
     with result_folder(folder) as beside:
         _write(beside, measurements, segmentation, volume, options, watch)
     return Result(measurements, dict(watch.seconds), folder)
+
+
+def _check_extras(options: Options) -> None:
+    """Refuse what an extra is missing for before any work is done."""
+    for wanted, package, extra in (("pdf", "weasyprint", "pdf"), ("dicom", "highdicom", "dicom-out")):
+        if wanted in options.also and find_spec(package) is None:
+            raise MissingExtraError(
+                f"--{wanted} needs {package}, which is not installed. Run pip install 'canalis[{extra}]'."
+            )
 
 
 def read_drawn(path: Path, volume: Volume) -> Segmentation:
@@ -272,17 +287,25 @@ def _write(
     options: Options,
     watch: Stopwatch,
 ) -> None:
+    from canalis.read.headers import quiet_pydicom
     from canalis.report import Software, write_report
     from canalis.report.files import write_record
 
     models, inference = _networks(options.label_map, measurements)
     software = Software(version=__version__, models=models)
-    with watch.stage("report"):
+    # SEG and SR read the patient's module, and pydicom's warnings would quote it
+    quiet = quiet_pydicom() if "dicom" in options.also else nullcontext()
+    with watch.stage("report"), quiet:
         if segmentation is None:
             write_record(beside, measurements=measurements, volume=volume, software=software)
         else:
             write_report(
-                beside, measurements=measurements, segmentation=segmentation, volume=volume, software=software
+                beside,
+                measurements=measurements,
+                segmentation=segmentation,
+                volume=volume,
+                software=software,
+                also=options.also,
             )
     record = make_run_record(
         command=options.command,

@@ -15,6 +15,9 @@ RESULT_NAMES: Final = (
     "measurements.csv",
     "segmentation.nii.gz",
     "report.html",
+    "report.pdf",
+    "segmentation.dcm",
+    "measurements.dcm",
     "run.json",
 )
 """What a measured scan leaves in its folder; an earlier result's are replaced as a whole."""

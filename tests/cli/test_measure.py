@@ -168,3 +168,24 @@ def test_wrong_usage_exits_with_2(run, study, tmp_path, words):
 
 def test_nothing_is_drawn_where_stderr_is_no_terminal(measured):
     assert measured.stderr == ""
+
+
+def test_pdf_and_dicom_are_written_when_asked_for(run, study, measured, tmp_path):
+    pytest.importorskip("highdicom", reason="highdicom is in the dicom-out extra")
+    pytest.importorskip("weasyprint", reason="WeasyPrint is in the pdf extra")
+    labels = measured.out / "segmentation.nii.gz"
+    out = tmp_path / "out"
+    ran = run("measure", study, "--out", out, "--segmentation", labels, "--pdf", "--dicom", out=out)
+    assert ran.exit_code == 0
+    assert ran.files == sorted([*RESULTS, "report.pdf", "segmentation.dcm", "measurements.dcm"])
+    record = json.loads((out / "run.json").read_text())
+    assert record["command"][-2:] == ["--pdf", "--dicom"]
+
+
+@pytest.mark.parametrize(("flag", "extra"), [("--pdf", "pdf"), ("--dicom", "dicom-out")])
+def test_a_missing_extra_is_said_before_any_work(run, study, tmp_path, monkeypatch, flag, extra):
+    monkeypatch.setattr("canalis.chain.find_spec", lambda name: None)
+    ran = run("measure", study, "--out", tmp_path / "out", flag)
+    assert ran.exit_code == 1
+    assert f"pip install 'canalis[{extra}]'" in ran.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -32,6 +32,13 @@ def measure(
         Path | None,
         typer.Option(metavar="FILE", help="Measure this label map (NIfTI) instead of the network's."),
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too; needs the pdf extra.")] = False,
+    dicom: Annotated[
+        bool,
+        typer.Option(
+            "--dicom", help="Write DICOM SEG and SR too, which name the patient; needs the dicom-out extra."
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are in DIR.")] = False,
 ) -> None:
     """Measure the canal and its ossification on one CT.
@@ -43,12 +50,14 @@ def measure(
 
     if hint is not None and segmentation is not None:
         raise typer.BadParameter("A label map names its own levels: give --hint or --segmentation, not both.")
+    flags = {"--pdf": pdf, "--dicom": dicom, "--overwrite": overwrite}
     options = Options(
         series=series,
         hint=parse_hint(hint),
         label_map=segmentation,
         overwrite=overwrite,
-        command=_command(series=series, hint=hint, segmentation=segmentation, overwrite=overwrite),
+        also=(*(("pdf",) if pdf else ()), *(("dicom",) if dicom else ())),
+        command=_command(series=series, hint=hint, segmentation=segmentation, flags=flags),
     )
     with shown_progress() as progress:
         result = measure_to_folder(source, out, options, progress=progress)
@@ -70,12 +79,11 @@ def parse_hint(hint: str | None) -> tuple[str, float] | None:
 
 
 def _command(
-    *, series: str | None, hint: str | None, segmentation: Path | None, overwrite: bool
+    *, series: str | None, hint: str | None, segmentation: Path | None, flags: dict[str, bool]
 ) -> tuple[str, ...]:
     """Return the command for ``run.json``: paths and the series UID by their names in the help."""
     words = ["canalis", "measure", "INPUT", "--out", "DIR"]
     words += ["--series", "UID"] if series is not None else []
     words += ["--hint", hint] if hint is not None else []
     words += ["--segmentation", "FILE"] if segmentation is not None else []
-    words += ["--overwrite"] if overwrite else []
-    return tuple(words)
+    return (*words, *(flag for flag, given in flags.items() if given))
