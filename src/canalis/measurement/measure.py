@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from canalis.labels import LEVELS
 from canalis.measurement.geometry import NeckGeometry, lay_out
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, ProfileSample
 from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
@@ -99,13 +100,19 @@ def _worst(neck: NeckGeometry, volume: Volume | None) -> tuple[PlaneMeasurement,
 
 def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...]) -> bool:
     """Return whether levels have names and every body and disc wholly in the scan has its lengths."""
-    named = segmentation.levels.source is not None and all(zone.name for zone in neck.zones)
+    named = segmentation.levels.source is not None and all(zone.name for zone in _down_to_t2(neck.zones))
     lost = [
         plane
         for plane in planes
         if plane.canal_ap_mm is None and "scan" not in plane.reasons.get("canal_ap_mm", "")
     ]
     return bool(neck.zones) and named and not lost
+
+
+def _down_to_t2(zones: tuple[Zone, ...]) -> tuple[Zone, ...]:
+    """Leave out what follows T2: vertebrae below it have no label that could name them."""
+    names = [zone.name for zone in zones]
+    return zones[: names.index(LEVELS[-1]) + 1] if LEVELS[-1] in names else zones
 
 
 def _profile(neck: NeckGeometry) -> tuple[ProfileSample, ...]:
