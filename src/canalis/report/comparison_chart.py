@@ -53,7 +53,7 @@ def draw_gains(comparison: Comparison) -> Drawing | None:
         _draw_gain(graph, scale, x, change)
         color = FAINT if is_disc else INK
         y = BOTTOM + 4.6
-        graph.text(x, y, level, size=2.6, color=color, anchor="middle", bold=not is_disc, haloed=False)
+        graph.text(x, y, level, size=2.6, color=color, anchor="middle", bold=not is_disc, halo="")
     return graph
 
 
@@ -73,8 +73,8 @@ def _draw_lines(graph: Drawing, scale: _Scale) -> None:
         color = FAINT if abs(value) < scale.step / 100 else GRID
         graph.path([(LEFT, y), (WIDTH_MM, y)], color=color, width=0.2, cased=False)
         words = number(value, 1 if scale.step < 1 else 0)
-        graph.text(LEFT - 1, y + 0.8, words, size=2.3, color=FAINT, anchor="end", haloed=False)
-    graph.text(0.2, TOP + 0.8, "mm", size=2.3, color=FAINT, haloed=False)
+        graph.text(LEFT - 1, y + 0.8, words, size=2.3, color=FAINT, anchor="end", halo="")
+    graph.text(0.2, TOP + 0.8, "mm", size=2.3, color=FAINT, halo="")
 
 
 def _draw_gain(graph: Drawing, scale: _Scale, x: float, change: Change) -> None:

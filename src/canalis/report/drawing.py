@@ -21,6 +21,7 @@ TYPE: Final = (
     "Inter, 'Segoe UI', 'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 )
 
+WIDTH_OF_PLAIN_TYPE_MM: Final = 85.0  # narrower pictures are printed larger than life, wider ones smaller
 CANAL: Final = "#63b8ee"
 OSSIFICATION: Final = "#f0a23a"
 NARROWING: Final = "#c9b3e6"
@@ -82,6 +83,11 @@ class Drawing:
     name: str = ""
     _parts: list[str] = field(default_factory=list)
 
+    @property
+    def type_mm(self) -> float:
+        """What a size of type is multiplied by: words are as large on a wide picture as on a small one."""
+        return max(1.0, self.width_mm / WIDTH_OF_PLAIN_TYPE_MM)
+
     def image(self, hu: NDArray[np.float32], *, pixel_mm: float, x: float = 0.0, y: float = 0.0) -> None:
         """Lay a CT in the bone window, its upper left pixel's corner at (x, y)."""
         data = base64.b64encode(grey_to_png(window_to_grey(hu))).decode("ascii")
@@ -138,19 +144,18 @@ class Drawing:
         color: str = PAPER,
         anchor: str = "start",
         bold: bool = False,
-        haloed: bool = True,
+        halo: str = DARK,
     ) -> None:
-        """Write words, their baseline at (x, y), on a dark edge where they lie on a CT."""
+        """Write words, their baseline at (x, y), on an edge that parts them from what they lie on."""
         common = (
             f'x="{_mm(x)}" y="{_mm(y)}" font-size="{_mm(size)}" text-anchor="{anchor}" font-family="{TYPE}"'
             + (' font-weight="600"' if bold else "")
         )
         escaped = html.escape(words)
-        if haloed:
-            edge = (
-                f'stroke="{DARK}" stroke-width="{_mm(size / 5)}" stroke-linejoin="round" stroke-opacity="0.7"'
-            )
-            self._parts.append(f'<text {common} fill="{DARK}" {edge} aria-hidden="true">{escaped}</text>')
+        if halo:
+            edge = f'stroke="{halo}" stroke-width="{_mm(size / 5)}" stroke-opacity="0.7"'
+            round_edge = f'{edge} stroke-linejoin="round" aria-hidden="true"'
+            self._parts.append(f'<text {common} fill="{halo}" {round_edge}>{escaped}</text>')
         self._parts.append(f'<text {common} fill="{color}">{escaped}</text>')
 
     def scale_bar(self, *, length_mm: float = 10.0, margin: float = 3.0) -> None:
@@ -158,7 +163,8 @@ class Drawing:
         y = self.height_mm - margin
         ends = [(margin, y - 1.0), (margin, y), (margin + length_mm, y), (margin + length_mm, y - 1.0)]
         self.path(ends, color=PAPER, width=0.4, name="scale-bar")
-        self.text(margin + length_mm / 2, y - 1.2, f"{length_mm:g} mm", size=2.5, anchor="middle")
+        size = 2.5 * self.type_mm
+        self.text(margin + length_mm / 2, y - 1.2, f"{length_mm:g} mm", size=size, anchor="middle")
 
     def sides(self, left: str, right: str, *, size: float = 3.8, y: float | None = None) -> None:
         """Write which side of the patient is which, at the picture's left and right edges."""

@@ -72,9 +72,10 @@ def _answer(value: bool | None, reason: str) -> str:
 def _alignment(alignment: Alignment) -> list[Fact]:
     k_line = alignment.k_line or DASH
     distance = _measured(alignment, "k_line_distance_mm", "mm", 1)
+    crossed = "" if alignment.k_line_distance_mm is None else f"negative when crossed, {SUPINE}"
     return [
         Fact("K-line (C2–C7)", k_line, alignment.reasons.get("k_line", SUPINE)),
-        Fact("Distance to K-line", distance, f"negative when crossed, {SUPINE}"),
+        Fact("Distance to K-line", distance, crossed),
         Fact(
             "C2–C7 Cobb angle", _measured(alignment, "c2_c7_cobb_deg", "°", 0), f"lordosis positive, {SUPINE}"
         ),

@@ -111,7 +111,7 @@ def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[st
         "keys": _keys(sagittal),
         "worst_drawn": _svg(draw_axial(volume, mask, worst, lines=True) if worst else None),
         "worst_bare": _svg(draw_axial(volume, mask, worst, lines=False) if worst else None),
-        "worst_title": f"Worst plane{f', {worst.level}' if worst and worst.level else ''}.",
+        "worst_title": _worst_title(worst) if worst else "",
         "worst_caption": _worst_words(worst) if worst else "",
         "profile": _svg(draw_profile(measurements)),
         "strip": [
@@ -154,6 +154,11 @@ def _svg(picture: Drawing | None) -> str:
     from markupsafe import Markup
 
     return Markup(picture.to_svg()) if picture is not None else ""
+
+
+def _worst_title(plane: PlaneMeasurement) -> str:
+    name = "Worst plane" if plane.ossification_thickness_mm else "Narrowest plane"
+    return f"{name}, {plane.level}." if plane.level else f"{name}."
 
 
 def _strip_words(plane: PlaneMeasurement) -> str:

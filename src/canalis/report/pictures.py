@@ -64,7 +64,7 @@ def draw_sagittal(volume: Volume, mask: Mask, measurements: Measurements) -> Dra
     _draw_k_line(picture, image, measurements.alignment.k_line_lps_mm)
     _mark_worst(picture, image, measurements.planes)
     _name_levels(picture, image, measurements.planes)
-    picture.sides("A", "P", y=5.5)
+    picture.sides("A", "P", size=3.8 * picture.type_mm, y=2.0 + 3.8 * picture.type_mm)
     picture.scale_bar()
     return picture
 
@@ -110,7 +110,10 @@ def _name_levels(picture: Drawing, image: SagittalImage, planes: Sequence[PlaneM
             front = -(measured.canal_ap_mm or 12.0) / 2 - NAME_IN_FRONT_MM
             x, y = image.to_picture(plane_of(measured).to_lps(np.array(0.0), np.array(front)))
             if 0 < y < picture.height_mm:
-                picture.text(max(x, 7.0), y + 1.2, measured.level, size=3.4, anchor="end", bold=True)
+                size = 3.2 * picture.type_mm
+                picture.text(
+                    max(x, 3 * size), y + size / 3, measured.level, size=size, anchor="end", bold=True
+                )
 
 
 def draw_axial(volume: Volume, mask: Mask, measured: PlaneMeasurement, *, lines: bool) -> Drawing:

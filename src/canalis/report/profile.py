@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.measurement.measurements import Measurements, PlaneMeasurement
-from canalis.report.drawing import Drawing
+from canalis.report.drawing import PAPER, Drawing
 from canalis.report.words import with_error
 
 WIDTH_MM: Final = 178.0  # of an A4 page within its margins
 HEIGHT_MM: Final = 40.0
 TOP, BOTTOM = 3.5, 34.0
+ROOM_BELOW = 0.25  # of the scale: as much between the two curves holds a line of words
 INK, FAINT, GRID = "#1d2733", "#6b7785", "#dfe4ea"
 RESIDUAL, THICKNESS = "#1f6fa8", "#b8690b"
 
@@ -106,13 +107,13 @@ def _draw_grid(graph: Drawing, measurements: Measurements, top_mm: float) -> Non
     for value in np.arange(0.0, top_mm + 0.1, 5.0):
         y = float(_height(value, top_mm))
         graph.path([(0, y), (WIDTH_MM, y)], color=GRID, width=0.2, cased=False)
-        graph.text(0.4, y - 0.7, f"{value:g}{' mm' if value else ''}", size=2.3, color=FAINT, haloed=False)
+        graph.text(0.4, y - 0.7, f"{value:g}{' mm' if value else ''}", size=2.3, color=FAINT, halo="")
     shown = levels_shown(measurements)
     for index, plane in enumerate(shown):
         middle = (index + 0.5) * WIDTH_MM / len(shown)
         graph.path([(middle, BOTTOM), (middle, BOTTOM + 1.2)], color=FAINT, width=0.25, cased=False)
         words = plane.level or "no name"
-        graph.text(middle, BOTTOM + 4.6, words, size=3.0, color=INK, anchor="middle", bold=True, haloed=False)
+        graph.text(middle, BOTTOM + 4.6, words, size=3.0, color=INK, anchor="middle", bold=True, halo="")
 
 
 def _draw_curve(
@@ -155,4 +156,6 @@ def _mark_narrowest(
     words = f"narrowest {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}"
     anchor = "end" if at > 0.8 * WIDTH_MM else "start"
     beside = at - 2 if anchor == "end" else at + 2
-    graph.text(beside, y - 1.6, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, haloed=False)
+    roomy = least.residual_ap_mm - (planes[0].ossification_thickness_mm or 0.0) > ROOM_BELOW * top_mm
+    y += 4.0 if roomy else -1.6
+    graph.text(beside, y, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, halo=PAPER)

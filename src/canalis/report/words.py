@@ -144,6 +144,8 @@ def _extent(ossification: Ossification) -> str:
     kind = f"{ossification.type or 'unclassified'} OPLL"
     if ossification.near_type:
         kind += f" (near {ossification.near_type})"
+    if len(ossification.masses) > 1:
+        kind += f" in {len(ossification.masses)} masses"
     upper, lower = ossification.upper_end, ossification.lower_end
     if upper and lower:
         kind += f" at {upper}" if upper == lower else f" from {upper} to {lower}"
