@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from canalis.labels import FIRST_VERTEBRA, VERTEBRA_WITHOUT_LEVEL
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.sections import Sections
-from canalis.measurement.vertebrae import StraightLabels
+from canalis.measurement.straight import StraightLabels
 
 Floats = NDArray[np.float64]
 

@@ -29,6 +29,7 @@ Field = NDArray[np.float32]
 EDGE_BLUR_MM = 0.5
 """Standard deviation of the smoothing. On a circle of radius r the edge moves in by 0.5**2 / 2r:
 0.018 mm at 7 mm, a canal's half AP; 0.5 mm is more than one 0.4 mm stair."""
+MASS_BLUR_MM = 0.3  # of masses, whose corners are sharper and which may be a millimetre thin
 LEAST_BLUR_PIXELS = 0.7  # under coarse pixels the smoothing grows with them, or the stairs would stay
 SATURATION = 1e-6  # share at which a smoothed indicator counts as empty or full: 4.75 blurs from the edge
 PROBABILITY_SATURATION = 0.5 / 255  # half of a probability's own step
@@ -119,8 +120,10 @@ def find_edges(segmentation: Segmentation) -> Edges | None:
     if tube_field is None:
         return None
     mass = (labels == OSSIFICATION) & tube
-    spared = _field_of_labels(tube & ~mass, affine) if mass.any() else None
-    return Edges(tube_field, _field_of_labels(mass, affine), narrowing, spared, soft=False)
+    spared = _field_of_labels(tube & ~mass, affine, least_mm=MASS_BLUR_MM) if mass.any() else None
+    return Edges(
+        tube_field, _field_of_labels(mass, affine, least_mm=MASS_BLUR_MM), narrowing, spared, soft=False
+    )
 
 
 def bounding_box(mask: Mask, labels: Sequence[int], *, margin_mm: float) -> tuple[slice, slice, slice] | None:
@@ -159,20 +162,22 @@ def _main_tube(canal: NDArray[np.bool_]) -> NDArray[np.bool_]:
 MAIN_PART_SHARE = 0.1  # of the largest part: a canal broken by lost slices stays, islands in the skull go
 
 
-def _field_of_labels(inside: NDArray[np.bool_], affine: NDArray[np.float64]) -> EdgeField | None:
+def _field_of_labels(
+    inside: NDArray[np.bool_], affine: NDArray[np.float64], *, least_mm: float = EDGE_BLUR_MM
+) -> EdgeField | None:
     if not inside.any():
         return None
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    blur = blur_mm(spacing)
+    blur = blur_mm(spacing, least_mm=least_mm)
     share = ndimage.gaussian_filter(inside.astype(np.float32), blur / spacing, truncate=4.0, mode="nearest")
     share = np.clip(share.astype(np.float64), SATURATION, 1 - SATURATION)
     return EdgeField((blur * special.ndtri(share)).astype(np.float32), affine)
 
 
-def blur_mm(spacing_mm: NDArray[np.float64]) -> float:
+def blur_mm(spacing_mm: NDArray[np.float64], *, least_mm: float = EDGE_BLUR_MM) -> float:
     """Return the smoothing, mm, for labels with these voxel spacings (its in-plane pixel decides)."""
     pixel = float(np.sort(spacing_mm)[1])
-    return max(EDGE_BLUR_MM, LEAST_BLUR_PIXELS * pixel)
+    return max(least_mm, LEAST_BLUR_PIXELS * pixel)
 
 
 def _field_of_probability(probability: Probability, tube: NDArray[np.bool_]) -> EdgeField:

@@ -15,15 +15,9 @@ from canalis.measurement.frame import MovingFrame
 from canalis.measurement.masses import MassProfile, find_masses
 from canalis.measurement.ossification import MassEdges, find_mass_edges
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of, ragged_ends
+from canalis.measurement.straight import StraightLabels, straighten
 from canalis.measurement.uncertainty import Resolution, resolution_at
-from canalis.measurement.vertebrae import (
-    StraightLabels,
-    Vertebra,
-    Zone,
-    find_vertebrae,
-    lay_zones,
-    straighten,
-)
+from canalis.measurement.vertebrae import Vertebra, Zone, find_vertebrae, lay_zones
 from canalis.segment.segmentation import Segmentation
 from canalis.volume import Volume
 

@@ -11,7 +11,9 @@ from canalis.measurement.sections import Sections, first_crossing, last_crossing
 
 Floats = NDArray[np.float64]
 
-LEAST_THICKNESS_MM = 0.1  # thinner is a stain of the label map's edge, not a mass
+SLIVER_REACH_MM = 0.3  # from the smoothed mass within which the spared canal tells its thin edges
+PLATEAU_MM = 0.15  # lines this near to the greatest thickness are alike: their middle one is the headline
+LEAST_THICKNESS_MM = 0.2  # thinner is a stain of the label map's edge, not a mass
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,13 +50,20 @@ class MassEdges:
 
     @property
     def headline(self) -> NDArray[np.int_]:
-        """Index of the AP line of greatest thickness in each section, shape (n,)."""
-        return np.asarray(np.argmax(self.thickness_mm, axis=1))
+        """Index of the AP line of greatest thickness in each section, shape (n,).
+
+        Where a flat mass is as thick on many lines, the middle one of them, so that the line does not
+        hang on a pixel.
+        """
+        alike = self.thickness_mm >= self.thickness_mm.max(axis=1, keepdims=True) - PLATEAU_MM
+        columns = np.arange(self.thickness_mm.shape[1])
+        middle = (alike * columns).sum(axis=1) / alike.sum(axis=1)
+        return np.asarray(np.argmin(np.where(alike, np.abs(columns - middle[:, None]), np.inf), axis=1))
 
     @property
     def greatest_mm(self) -> Floats:
-        """Greatest thickness of each section, shape (n,)."""
-        return np.asarray(self.thickness_mm.max(axis=1))
+        """Greatest thickness of each section: that on its headline, shape (n,)."""
+        return np.asarray(np.take_along_axis(self.thickness_mm, self.headline[:, None], axis=1)[:, 0])
 
 
 def find_mass_edges(sections: Sections, canal: CanalEdges) -> MassEdges:
@@ -85,7 +94,8 @@ def find_mass_edges(sections: Sections, canal: CanalEdges) -> MassEdges:
     rear = np.minimum(last_crossing(mass, sections.back_mm, axis=1), canal.rear_mm)
     if sections.spared is not None:
         spared = np.minimum(sections.spared, sections.canal + EDGE_ALLOWANCE_MM)
-        rear = np.fmax(rear, np.minimum(first_crossing(spared, sections.back_mm, axis=1), canal.rear_mm))
+        sliver = np.minimum(first_crossing(spared, sections.back_mm, axis=1), canal.rear_mm)
+        rear = np.where(mass.max(axis=1) > -SLIVER_REACH_MM, np.fmax(rear, sliver), rear)
     thickness = np.nan_to_num(rear - canal.front_mm, nan=0.0)
     thickness[thickness < LEAST_THICKNESS_MM] = 0.0
     held = thickness > 0

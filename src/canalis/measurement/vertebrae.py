@@ -1,62 +1,27 @@
 """Bodies, discs and C1's arch along the centreline, from the vertebra labels laid straight."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from canalis.labels import FIRST_VERTEBRA, LEVELS, VERTEBRA_WITHOUT_LEVEL, disc_name
-from canalis.measurement.frame import MovingFrame
+from canalis.measurement.axis import find_dens_base, find_ring
 from canalis.measurement.measurements import Part
-from canalis.measurement.sections import Extent
-from canalis.volume import Mask
+from canalis.measurement.straight import GRID_MM, StraightLabels
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-GRID_MM = 0.75  # of the straightened labels in each plane; endplates are means over 300 such columns
-FRONT_MM, REAR_MM, SIDE_MM = 42.0, 45.0, 30.0  # holds the bodies, the arches and their lateral parts
-BEYOND_MM = 12.0  # drawn past the centreline's ends, where a body may go on
 BODY_FROM_MM, BODY_TO_MM = 2.0, 14.0
 """The part of a body that is looked at, before its posterior wall: behind the front lip, before the
 basivertebral foramen's mouth; bodies are 13 to 21 mm deep."""
 BODY_SIDE_MM = 6.0  # to each side of the midline: between the uncinate processes, 19 mm apart or more
-WALL_SIDE_MM = 3.0  # to each side of the midline, where the wall before the canal is followed
 BODY_SHARE = 0.5  # of the looked-at part that a label fills inside its body
 LEAST_BODY_MM = 5.0  # lower is a corner of a body cut off by the scan, or a spill of the label
 LEAST_DISC_MM = 0.5  # a lower disc is no gap: the two bodies are fused
 WHOLE_ENDPLATE = 0.5  # share of a body's columns that must end inside the scan
-FULL_DEPTH_PERCENTILE = 75  # of the axis's depths below its tip: its body's, its front lip left out
-LEAST_STEP_MM = 2.0  # from dens to body; with less, the axis has no step to be seen ...
-STEP_SHARE = 0.33  # of the step from dens to body at which the body begins: its front slopes
-USUAL_AXIS_MM = 20.0  # ... and its body is taken as high as usual (13 to 22 mm below the dens)
-DENS_TOP_MM = 8.0  # the dens's own depth is taken within as much of its tip ...
-DENS_SKIP_MM = 3.0  # ... but not on the rounded tip itself
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StraightLabels:
-    """The label map laid straight along the centreline.
-
-    Attributes
-    ----------
-    frame : MovingFrame
-        One plane a slice, head to foot, drawn on beyond the canal's ends.
-    back_mm, left_mm : ndarray
-        Positions of rows and columns in each plane.
-    labels : ndarray of shape (n, rows, columns)
-        uint8, nearest voxel, 0 outside the scan.
-    in_scan : ndarray of shape (n, rows, columns)
-        Whether the scan reaches there.
-    """
-
-    frame: MovingFrame
-    back_mm: Floats
-    left_mm: Floats
-    labels: NDArray[np.uint8]
-    in_scan: Bools
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +54,11 @@ class Vertebra:
     whole: bool
     lower_endplate_lps: Floats
 
+    @property
+    def height_mm(self) -> float:
+        """From endplate to endplate."""
+        return self.lower_mm - self.upper_mm
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -100,18 +70,6 @@ class Zone:
     middle_mm: float
     lower_mm: float
     whole: bool
-
-
-def straighten(mask: Mask, frame: MovingFrame, extent: Extent) -> StraightLabels:
-    """Return the label map laid straight along a centreline."""
-    step = frame.along_mm[1] - frame.along_mm[0]
-    beyond = np.arange(1, round(BEYOND_MM / step) + 1) * step
-    along = np.concatenate([frame.along_mm[0] - beyond[::-1], frame.along_mm, frame.along_mm[-1] + beyond])
-    longer = frame.at(along)
-    back, left = np.arange(-FRONT_MM, REAR_MM, GRID_MM), np.arange(-SIDE_MM, SIDE_MM + 0.1, GRID_MM)
-    index = longer.grid_index(mask.affine, back, left)
-    labels = ndimage.map_coordinates(mask.labels, index, order=0, mode="constant", cval=0)
-    return StraightLabels(longer, back, left, labels, extent.in_scan(longer, back, left))
 
 
 def find_vertebrae(straight: StraightLabels, front_mm: Floats) -> tuple[Vertebra, ...]:
@@ -130,15 +88,22 @@ def find_vertebrae(straight: StraightLabels, front_mm: Floats) -> tuple[Vertebra
         Without bodies of which less than 5 mm is in the scan.
     """
     window = _body_window(straight, front_mm)
-    found = []
-    for label in np.unique(straight.labels[window]):
+    found: list[Vertebra] = []
+    for label in np.unique(straight.labels[window])[
+        ::-1
+    ]:  # from the foot: the axis is told by the bodies below
         if label == VERTEBRA_WITHOUT_LEVEL:
-            found += _unnamed_bodies(straight, window, front_mm)
+            found += _unnamed_bodies(straight, window)
         elif label > FIRST_VERTEBRA:
-            body = _body_of(straight, (straight.labels == label) & window, window, int(label), front_mm)
+            body = _body_of(straight, (straight.labels == label) & window, window, int(label))
+            if body and body.name == "C2":
+                body = _without_dens(body, straight, front_mm, [other.height_mm for other in found])
             found += [body] if body else []
-    arch = _arch_of_c1(straight)
-    found += [arch] if arch else []
+    ring = find_ring(straight)
+    if ring is not None:
+        span, whole = ring
+        nothing = np.empty((0, 3))
+        found.append(Vertebra(FIRST_VERTEBRA, "C1", "arch", *span, whole, nothing))
     return tuple(sorted(found, key=lambda vertebra: vertebra.middle_mm))
 
 
@@ -149,9 +114,7 @@ def _body_window(straight: StraightLabels, front_mm: Floats) -> Bools:
     return np.asarray(rows[:, :, None] & (np.abs(straight.left_mm) <= BODY_SIDE_MM)[None, None, :])
 
 
-def _body_of(
-    straight: StraightLabels, held: Bools, window: Bools, label: int, front_mm: Floats
-) -> Vertebra | None:
+def _body_of(straight: StraightLabels, held: Bools, window: Bools, label: int) -> Vertebra | None:
     share = held.sum(axis=(1, 2)) / np.maximum(window.sum(axis=(1, 2)), 1)
     runs = _runs(share >= BODY_SHARE)
     if not runs:
@@ -166,12 +129,30 @@ def _body_of(
     upper, lower = upper - half, lower + half
     whole = _ends_inside(straight, tops - 2, columns) and _ends_inside(straight, bottoms + 2, columns)
     name = LEVELS[label - FIRST_VERTEBRA] if label >= FIRST_VERTEBRA else None
-    if name == "C2":
-        base = _dens_base(straight, label, front_mm, upper, lower)
-        whole = whole or (base > upper + LEAST_BODY_MM and _ends_inside(straight, bottoms + 2, columns))
-        upper = base
     endplate = _endplate(straight, bottoms, columns)
     return Vertebra(label, name, "body", upper, (upper + lower) / 2, lower, whole, endplate)
+
+
+def _without_dens(
+    axis: Vertebra, straight: StraightLabels, front_mm: Floats, heights: list[float]
+) -> Vertebra:
+    """Return the axis's body: from the dens's base down. A dens cut off by the scan leaves it whole."""
+    base = find_dens_base(
+        straight, front_mm, upper_mm=axis.upper_mm, lower_mm=axis.lower_mm, heights_mm=heights
+    )
+    ends_below = _in_scan_at(straight, axis.lower_mm + CUT_LOOK_MM)
+    whole = axis.whole or (base > axis.upper_mm + CUT_LOOK_MM and ends_below)
+    return replace(axis, upper_mm=base, middle_mm=(base + axis.lower_mm) / 2, whole=whole)
+
+
+def _in_scan_at(straight: StraightLabels, along_mm: float) -> bool:
+    """Return whether the scan holds where bodies lie at a place of the centreline."""
+    at = int(np.argmin(np.abs(straight.frame.along_mm - along_mm)))
+    rows = (straight.back_mm > -BODY_SIDE_MM - BODY_TO_MM) & (straight.back_mm < 0)
+    return bool(straight.in_scan[at][rows][:, np.abs(straight.left_mm) <= BODY_SIDE_MM].all())
+
+
+CUT_LOOK_MM = 1.5  # beyond a bone that must be in the scan
 
 
 def _runs(held: Bools) -> list[tuple[int, int]]:
@@ -210,32 +191,7 @@ def _endplate(straight: StraightLabels, bottoms: NDArray[np.int_], columns: Bool
     return np.asarray(points - half * frame.normals_lps[at])
 
 
-def _dens_base(
-    straight: StraightLabels, label: int, front_mm: Floats, upper_mm: float, lower_mm: float
-) -> float:
-    """Return where the axis steps forward from its dens to its body, along the centreline.
-
-    The superior facets flank the dens's base, so that width does not tell; its depth does: about 11 mm
-    for the dens, 16 mm for the body.
-    """
-    along = straight.frame.along_mm
-    near = np.abs(straight.left_mm) <= WALL_SIDE_MM
-    held = (straight.labels[:, :, near] == label).mean(axis=2) >= BODY_SHARE
-    held &= straight.back_mm[None, :] < front_mm[:, None]
-    deep = np.where(held.any(axis=1), front_mm - straight.back_mm[np.argmax(held, axis=1)], 0.0)
-    dens = (along > upper_mm + DENS_SKIP_MM) & (along < upper_mm + DENS_TOP_MM)
-    body = (along > upper_mm + DENS_TOP_MM) & (along < lower_mm)
-    if not (dens.any() and body.any()) or lower_mm - upper_mm < DENS_TOP_MM + LEAST_BODY_MM:
-        return upper_mm
-    shallow, full = float(np.median(deep[dens])), float(np.percentile(deep[body], FULL_DEPTH_PERCENTILE))
-    if full - shallow < LEAST_STEP_MM:
-        return lower_mm - USUAL_AXIS_MM if lower_mm - upper_mm > USUAL_AXIS_MM else upper_mm
-    stepped = deep > shallow + STEP_SHARE * (full - shallow)
-    stepped &= (along > upper_mm + DENS_SKIP_MM) & (along < lower_mm)
-    return float(along[np.argmax(stepped)])
-
-
-def _unnamed_bodies(straight: StraightLabels, window: Bools, front_mm: Floats) -> list[Vertebra]:
+def _unnamed_bodies(straight: StraightLabels, window: Bools) -> list[Vertebra]:
     """Return the bodies among vertebrae without level, told apart by the discs between."""
     held = (straight.labels == VERTEBRA_WITHOUT_LEVEL) & window
     share = held.sum(axis=(1, 2)) / np.maximum(window.sum(axis=(1, 2)), 1)
@@ -244,34 +200,9 @@ def _unnamed_bodies(straight: StraightLabels, window: Bools, front_mm: Floats) -
         own = np.zeros_like(held)
         reach = slice(max(0, first - 6), last + 7)
         own[reach] = held[reach]
-        body = _body_of(straight, own, window, VERTEBRA_WITHOUT_LEVEL, front_mm)
+        body = _body_of(straight, own, window, VERTEBRA_WITHOUT_LEVEL)
         bodies += [body] if body else []
     return bodies
-
-
-def _arch_of_c1(straight: StraightLabels) -> Vertebra | None:
-    """Return C1 by the middle of its ring; an arch that lacks, in front or behind, does not move it."""
-    held = straight.labels == FIRST_VERTEBRA
-    weights = held.sum(axis=(1, 2))
-    if weights.sum() * GRID_MM**2 * STATION_MM < LEAST_RING_MM3:
-        return None
-    along = straight.frame.along_mm
-    middle = float(np.average(along, weights=weights))
-    behind = held[:, straight.back_mm > 0][:, :, np.abs(straight.left_mm) <= BODY_SIDE_MM].any(axis=(1, 2))
-    half = float(np.ptp(along[behind])) / 2 if behind.any() else USUAL_ARCH_MM / 2
-    near = np.abs(along - middle) <= CUT_LOOK_MM
-    inside = not bool((held[near] & ~straight.in_scan[near]).any()) and bool(
-        straight.in_scan[near].mean() > 0.9
-    )
-    return Vertebra(
-        FIRST_VERTEBRA, "C1", "arch", middle - half, middle, middle + half, inside, np.empty((0, 3))
-    )
-
-
-STATION_MM = 0.5  # between straightened slices
-LEAST_RING_MM3 = 500.0  # of C1 in the scan, about a tenth of it, for its middle to mean anything
-USUAL_ARCH_MM = 9.0  # height of the posterior arch where it lacks: 8.7 mm
-CUT_LOOK_MM = 1.5  # beyond the ring's middle that must be in the scan
 
 
 def lay_zones(vertebrae: tuple[Vertebra, ...]) -> tuple[Zone, ...]:
