@@ -2,11 +2,10 @@
 
 Not a benchmark itself. Phantoms are made from C2 to T1 in a narrow field, without ossification, and
 cut perpendicular to the canal's centreline; the outline is the zero line of the phantom's own
-distance function, no voxel is looked at. Planes are kept in ``runs/planes`` under the hash of the
-phantom's source.
+distance function, no voxel is looked at. Planes are kept in ``runs/planes``:
+delete that folder when the phantom has changed.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 from skimage.measure import find_contours
 
-import canalis.phantom
 from canalis.phantom import draw_phantom
 from canalis.phantom.canal import canal_at
 from canalis.phantom.ossification import Wanted
@@ -71,18 +69,12 @@ def phantom_planes(
 
 
 def _kept(seed: int, pixel_mm: float, slice_mm: float) -> dict[str, NDArray]:
-    path = CACHE / _source_hash() / f"{seed}-{pixel_mm:g}-{slice_mm:g}.npz"
+    path = CACHE / f"{seed}-{pixel_mm:g}-{slice_mm:g}.npz"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **_drawn(seed, pixel_mm, slice_mm))
     with np.load(path) as kept:
         return dict(kept)
-
-
-def _source_hash() -> str:
-    folder = Path(canalis.phantom.__file__).parent
-    sources = b"".join(p.read_bytes() for p in sorted(folder.glob("*.py")))
-    return hashlib.sha256(sources + Path(__file__).read_bytes()).hexdigest()[:12]
 
 
 def _drawn(seed: int, pixel_mm: float, slice_mm: float) -> dict[str, NDArray]:
@@ -102,7 +94,7 @@ def _drawn(seed: int, pixel_mm: float, slice_mm: float) -> dict[str, NDArray]:
         section = section_at(neck, phantom.growths, float(s))
         if (section.back - section.front - section.free).max() > GROWTH_MM:
             continue
-        outline = _outline(neck, float(s))
+        outline = outline_at(neck, float(s))
         images.append(_cut(phantom.volume, phantom.volume.hu, neck, float(s), pixel_mm, order=1))
         outlines.append(outline)
         bone = np.isin(phantom.structure, (Structure.BODY, Structure.ARCH, Structure.DENS)).astype(np.uint8)
@@ -133,7 +125,7 @@ def _share_beside(bone: NDArray[np.float32], outline: NDArray[np.float64], pixel
     return float((map_coordinates(bone, outside.T / pixel_mm, order=0) > 0).mean())
 
 
-def _outline(neck, s: float) -> NDArray[np.float64]:
+def outline_at(neck, s: float) -> NDArray[np.float64]:
     """Return the canal's true outline, 256 equally spaced points, from its distance function."""
     fine = np.arange(-20, 20, 0.05)
     x, y = np.meshgrid(fine, fine)

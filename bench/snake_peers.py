@@ -55,12 +55,12 @@ CHOICES: dict[str, dict[str, tuple[Any, ...]]] = {
 
 TUNED: dict[str, dict[str, Any]] = {
     "active_contour": {
-        "sigma_px": 2.0, "upper_hu": 600.0, "alpha": 0.01, "beta": 1.0, "w_line": 0.0, "w_edge": 5.0,
-        "gamma": 0.01,
+        "sigma_px": 3.0, "upper_hu": 300.0, "alpha": 0.2, "beta": 0.01, "w_line": 0.0, "w_edge": 20.0,
+        "gamma": 0.005,
     },
     "morphological_geodesic": {
-        "sigma_px": 1.5, "upper_hu": 600.0, "alpha": 200.0, "smoothing": 2, "balloon": 0, "threshold": 0.5,
-        "num_iter": 40,
+        "sigma_px": 3.0, "upper_hu": 300.0, "alpha": 200.0, "smoothing": 3, "balloon": 0, "threshold": 0.85,
+        "num_iter": 80,
     },
     "geodesic_level_set": {
         "sigma_mm": 0.8, "edge_hu_per_mm": 120.0, "propagation": 0.0, "curvature": 1.0, "advection": 3.0,

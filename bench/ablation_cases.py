@@ -1,0 +1,188 @@
+"""Planes for the ablation of the active contour: of phantoms, and of real vertebrae dressed as CT.
+
+Not a benchmark itself: ``bench/ablation.py`` runs it. A case is one neck: planes 4 mm apart along its
+canal, their true outlines, the network's outlines (or what stands in for them), and which points lie
+along ossification.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.measure import find_contours
+
+from canalis.errors import ModelError
+from canalis.phantom import draw_phantom
+from canalis.phantom.plan import C2, T1, plan_neck
+from canalis.phantom.scanner import frame_scanner, stretch_of, with_look
+from canalis.phantom.structures import Structure
+from canalis.volume import Volume
+from phantom_planes import FIELD_MM, PER_PHANTOM, SIDE_MM, displaced, outline_at
+
+POINTS, PIXEL_MM = 128, 0.4
+HALF = SIDE_MM / 2
+STAND_IN_MM, STAND_IN_WAVES = 1.0, 8
+ALONG_MASS_MM = 2.0  # a point with ossification this near, inwards, is held
+LEAST_SHARE = 0.5  # of 1: a probability's edge
+WHOLE_FIELD_MM = (130.0, 130.0)  # what the network is used to
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Case:
+    """One neck.
+
+    images (K, H, W) HU; truth (K, 256, 2) and network (K, 128, 2) as (row, column) mm, point 0 at the
+    back; held (K, 128) True along ossification; scored (K,) True where the truth is known.
+    """
+
+    name: str
+    images: NDArray[np.float32]
+    truth: NDArray[np.float64]
+    network: NDArray[np.float64]
+    held: NDArray[np.bool_]
+    scored: NDArray[np.bool_]
+    from_network: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    """Where one plane lies: its centre, and unit vectors to the back and the left."""
+
+    center: NDArray[np.float64]
+    back: NDArray[np.float64]
+    left: NDArray[np.float64]
+
+    def points(self) -> NDArray[np.float64]:
+        across = np.arange(-HALF, HALF - 1e-9, PIXEL_MM)
+        return self.center + across[:, None, None] * self.back + across[None, :, None] * self.left
+
+
+def _sample(grid, voxels: NDArray, cuts: list[_Cut], *, order: int) -> NDArray[np.float32]:
+    index = [np.moveaxis(grid.to_index(cut.points()), -1, 0) for cut in cuts]
+    mode = "nearest" if order == 1 else "constant"
+    return np.stack(
+        [ndimage.map_coordinates(voxels, i, order=order, mode=mode, output=np.float32) for i in index]
+    )
+
+
+def network_is_packaged() -> bool:
+    """Return True when the installed package holds the network's models."""
+    from canalis.segment.models import model_path
+
+    try:
+        return all(Path(model_path(name)).exists() for name in ("coarse", "fine"))
+    except (ModelError, FileNotFoundError):
+        return False
+
+
+def phantom_case(seed: int, *, slice_mm: float, noise_hu: float, network: bool) -> Case:
+    """Return 13 planes of one phantom, ossification as it comes."""
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
+    neck = plan_neck(streams[0])
+    low, high = neck.vertebrae[T1].s_mm, neck.vertebrae[C2].s_mm
+    middle = streams[1].uniform(low + 26, high - 26)
+    top, bottom = (float(neck.curve.point_at(middle + d)[2]) for d in (30.0, -30.0))
+    if network:
+        top, bottom = stretch_of(neck)
+    scanner = frame_scanner(
+        neck, pixel_mm=PIXEL_MM, slice_mm=slice_mm, field_mm=WHOLE_FIELD_MM if network else FIELD_MM,
+        top=top, bottom=bottom, center_x_mm=float(neck.curve.point_at(middle)[0]),
+    )  # fmt: skip
+    scanner = replace(with_look(scanner, streams[1]), noise_hu=noise_hu)
+    phantom = draw_phantom(seed, neck=neck, scanner=scanner)
+    places = middle + np.linspace(-24, 24, PER_PHANTOM)
+    frames = [neck.curve.frame_at(s) for s in places]
+    cuts = [_Cut(neck.curve.point_at(s), f[1], f[0]) for s, f in zip(places, frames, strict=True)]
+    truth = np.stack([outline_at(neck, float(s)) for s in places])
+    mass = (phantom.structure == Structure.OSSIFICATION).astype(np.uint8)
+    if network:
+        return _with_network(f"phantom {seed}", phantom.volume, cuts, truth, np.ones(len(truth), bool))
+    return _with_stand_in(f"phantom {seed}", phantom.volume, cuts, truth, mass, seed)
+
+
+def _with_stand_in(name: str, volume: Volume, cuts: list[_Cut], truth, mass, seed: int) -> Case:
+    """Take the true outlines displaced smoothly, and true ossification: what stands in for a network."""
+    rng = np.random.default_rng(seed)
+    outlines = np.stack(
+        [displaced(t, rng, most_mm=STAND_IN_MM, points=POINTS, waves=STAND_IN_WAVES) for t in truth]
+    )
+    held = _along(_sample(volume, mass, cuts, order=0) > 0, outlines)
+    images = _sample(volume, volume.hu, cuts, order=1)
+    return Case(name, images, truth, outlines, held, np.ones(len(truth), bool), False)
+
+
+def _with_network(name: str, volume: Volume, cuts: list[_Cut], truth, scored) -> Case:
+    """Take the network's own outlines; planes on which it sees no canal are not scored."""
+    from canalis.labels import OSSIFICATION
+    from canalis.segment import segment
+
+    found = segment(volume)
+    assert found.canal is not None
+    share = _sample(found.canal, found.canal.values, cuts, order=1) / 255
+    outlines = np.zeros((len(cuts), POINTS, 2))
+    scored = scored.copy()
+    for k, plane in enumerate(share):
+        lines = [line for line in find_contours(plane, LEAST_SHARE) if len(line) > 40]
+        if lines:
+            outlines[k] = from_the_back(max(lines, key=len) * PIXEL_MM, POINTS)
+        else:
+            scored[k] = False
+            outlines[k] = from_the_back(truth[k], POINTS)
+    mass = (found.mask.labels == OSSIFICATION).astype(np.uint8)
+    held = _along(_sample(found.mask, mass, cuts, order=0) > 0, outlines)
+    return Case(name, _sample(volume, volume.hu, cuts, order=1), truth, outlines, held, scored, True)
+
+
+def _along(mass: NDArray[np.bool_], outlines: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Points with ossification within ALONG_MASS_MM inwards."""
+    held = np.zeros(outlines.shape[:2], bool)
+    for k, outline in enumerate(outlines):
+        inwards = outline.mean(axis=0) - outline
+        inwards /= np.linalg.norm(inwards, axis=-1, keepdims=True)
+        for depth in np.arange(0.0, ALONG_MASS_MM + 0.1, PIXEL_MM / 2):
+            at = np.round((outline + depth * inwards) / PIXEL_MM).astype(int)
+            at = np.clip(at, 0, np.array(mass[k].shape) - 1)
+            held[k] |= mass[k][at[:, 0], at[:, 1]]
+    return held
+
+
+def from_the_back(line: NDArray[np.float64], points: int) -> NDArray[np.float64]:
+    """Return a closed line as equally spaced points, point 0 at the back, counter-clockwise."""
+    line = line[:-1] if np.allclose(line[0], line[-1]) else line
+    rows, columns = line.T
+    if np.sum(rows * np.roll(columns, -1) - np.roll(rows, -1) * columns) < 0:
+        line = line[::-1]
+    away = line - line.mean(axis=0)
+    line = np.roll(line, -int(np.argmin(np.abs(np.arctan2(away[:, 1], away[:, 0])))), axis=0)
+    closed = np.concatenate([line, line[:1]])
+    along = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
+    at = np.arange(points) / points * along[-1]
+    return np.stack([np.interp(at, along, closed[:, k]) for k in (0, 1)], axis=-1)
+
+
+def verse_folder() -> Path | None:
+    """Return the folder of the real label maps, or None where it is absent."""
+    root = Path(os.environ.get("CANALIS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    return root / "verse" if (root / "verse").is_dir() else None
+
+
+def verse_case(path: Path, *, slice_mm: float, noise_hu: float, seed: int, network: bool) -> Case:
+    """Return planes of real vertebrae dressed as CT; truth where the vertebra's ring is closed.
+
+    Labels become cortex, marrow, disc and muscle; the volume is blurred to 0.8 mm FWHM in the plane and
+    averaged over slices of ``slice_mm``; noise is smooth grain. Between rings the true outline is not
+    known: those planes take part in the tube and are not scored.
+    """
+    from verse_dress import closed_rings, dressed
+
+    bone, volume = dressed(path, slice_mm=slice_mm, noise_hu=noise_hu, seed=seed)
+    places, truth, scored = closed_rings(bone)
+    cuts = [_Cut(*place) for place in places]
+    if network:
+        return _with_network(path.name, volume, cuts, truth, scored)
+    mass = np.zeros(volume.shape, np.uint8)
+    case = _with_stand_in(path.name, volume, cuts, truth, mass, seed)
+    return replace(case, scored=scored)
