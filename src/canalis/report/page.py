@@ -15,6 +15,7 @@ from canalis.volume import Mask, ScanWarning, Volume
 
 TEMPLATE: Final = "page.html"
 COLUMNS_MM: Final = 172.0  # both columns of pictures on A4
+PRINTED_HEIGHT_MM: Final = 142.0  # of the pictures: leaves A4's first page room for the profile and the strip
 CAPTIONS_MM: Final = 11.0  # between and under the axial pictures, beyond the midsagittal one's own
 
 
@@ -105,9 +106,11 @@ def _apart_words(found: Apart) -> str:
 def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[str, Any]:
     worst = words.worst_plane(measurements)
     sagittal = draw_sagittal(volume, mask, measurements)
+    columns = _columns(sagittal)
     return {
         "sagittal": _svg(sagittal),
-        "columns_mm": _columns(sagittal),
+        "columns_mm": columns,
+        "printed_percent": _printed_percent(sagittal, columns[0]),
         "keys": _keys(sagittal),
         "worst_drawn": _svg(draw_axial(volume, mask, worst, lines=True) if worst else None),
         "worst_bare": _svg(draw_axial(volume, mask, worst, lines=False) if worst else None),
@@ -147,6 +150,14 @@ def _columns(sagittal: Drawing | None) -> tuple[float, float]:
     steep, axials = sagittal.height_mm / sagittal.width_mm, 2 * AXIAL_SIZE_MM[1] / AXIAL_SIZE_MM[0]
     axial = (COLUMNS_MM * steep - CAPTIONS_MM) / (steep + axials)
     return round(COLUMNS_MM - axial, 1), round(axial, 1)
+
+
+def _printed_percent(sagittal: Drawing | None, column_mm: float) -> int:
+    """Return how much of the page's width the pictures take on paper, so that their height leaves room."""
+    if sagittal is None:
+        return 100
+    height_mm = column_mm * sagittal.height_mm / sagittal.width_mm
+    return round(100 * min(1.0, PRINTED_HEIGHT_MM / height_mm))
 
 
 def _svg(picture: Drawing | None) -> str:
