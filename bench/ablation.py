@@ -32,7 +32,7 @@ KEPT = Path(__file__).resolve().parents[1] / "runs" / "ablation"
 SLICES_MM, NOISES_HU = (1.0, 2.0, 3.0), (15.0, 40.0, 80.0)
 VERSE_SLICES_MM = (1.25, 2.5, 3.75)
 METHODS = ("network alone", "snake alone", "both, each plane alone", "both, tied along the canal")
-CIRCLE_MM = 6.0
+OVAL_MM = (5.0, 9.0)  # half axes of what the snake alone starts from: inside any adult's canal
 ALONE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0)
 ALONE_SETTINGS = SnakeSettings(settled_mm=0.02)
 DICE_MM = 0.1
@@ -43,11 +43,11 @@ def outlines_by(case: Case) -> dict[str, NDArray[np.float64]]:
     planes, points = case.network.shape[:2]
     spacing, tube = (PIXEL_MM, PIXEL_MM), np.zeros(planes, np.intp)
     turn = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    circle = SIDE_MM / 2 + CIRCLE_MM * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
-    circles = np.repeat(circle[None], planes, axis=0)
+    oval = SIDE_MM / 2 + np.array(OVAL_MM) * np.stack([np.cos(turn), np.sin(turn)], axis=-1)
+    ovals = np.repeat(oval[None], planes, axis=0)
     free = np.where(case.held, 0.0, 1.0)
     limits = np.where(case.held, 0.0, 2.0)
-    alone = snake(case.images, spacing, circles, ALONE, ALONE_SETTINGS, guides=Guides(tubes=tube))
+    alone = snake(case.images, spacing, ovals, ALONE, ALONE_SETTINGS, guides=Guides(tubes=tube))
     single = refine_outlines(
         case.images, spacing, case.network, guides=Guides(point_weights=free, leave_mm=limits)
     )

@@ -64,7 +64,7 @@ TUNED: dict[str, dict[str, Any]] = {
     },
     "geodesic_level_set": {
         "sigma_mm": 0.8, "edge_hu_per_mm": 120.0, "propagation": 0.0, "curvature": 1.0, "advection": 3.0,
-        "iterations": 400,
+        "iterations": 800,
     },
 }  # fmt: skip
 
