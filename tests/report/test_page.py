@@ -105,6 +105,13 @@ def test_a_warning_stands_by_the_number_it_changes_and_in_the_list(neck):
     assert "<b>C6</b> The gap is 3.4 mm here" in text
 
 
+def test_what_was_left_unread_is_in_the_list_and_not_under_the_headline(neck):
+    said = (ScanWarning("left-out", "Left out: 2 localizers."), ScanWarning("gantry-tilt", "Tilted by 12°."))
+    text = page_of(neck, replace(neck.measurements, warnings=said))
+    assert text.count("Left out: 2 localizers.") == 1
+    assert text.count("Tilted by 12°.") == 2
+
+
 def test_every_gap_in_the_table_has_its_reason_below(page):
     said = words_of(page)
     for reason in ("only measured on bodies", "cut off by the scan", "not refined"):

@@ -90,11 +90,16 @@ def _sentences(measurements: Measurements) -> dict[str, Any]:
     }
 
 
+CHANGES_NO_NUMBER: Final = frozenset({"left-out", "left-out-slices", "other-series", "doubled-slices"})
+"""Codes of warnings that say what was read, not that a number is worse for it: in the list alone."""
+
+
 def headline_warnings(measurements: Measurements) -> list[ScanWarning]:
     """Return the warnings that stand under the headline: of the whole scan, and of the worst place."""
     worst = words.worst_plane(measurements)
     places = {None, measurements.narrowest.level, worst.level if worst else None}
-    return [warning for warning in measurements.warnings if warning.level in places]
+    said = [warning for warning in measurements.warnings if warning.level in places]
+    return [warning for warning in said if warning.code not in CHANGES_NO_NUMBER]
 
 
 def _apart_words(found: Apart) -> str:
