@@ -180,7 +180,7 @@ for part in range(4):
 
 
 def test_two_writers_at_once_lose_nothing(database, tmp_path):
-    # both open the empty store at once, write 200 cases each with 100 in common, one the ages and one the thickness
+    # both open the empty store at once and write 200 cases, 100 in common: one their age, one their thickness
     for who, column, first in (("a", "age_years", 0), ("b", "thickness_mm", 100)):
         for part in range(4):
             ids = range(first + part * 50, first + part * 50 + 50)

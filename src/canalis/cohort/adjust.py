@@ -1,8 +1,9 @@
 """The difference between two groups when both had started from the same score: analysis of covariance."""
 
 import numpy as np
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.compare import Outcome
 from canalis.cohort.describe import Values, is_constant, normality, summary
@@ -55,7 +56,7 @@ def compare_adjusted(
             reason=reason,
             outcome=outcome.name,
         )
-    fit = sm.OLS(y, np.column_stack([np.ones_like(y), in_one, before])).fit()
+    fit = OLS(y, np.column_stack([np.ones_like(y), in_one, before])).fit()
     low, high = fit.conf_int(1 - CI_LEVEL)[1]
     t, df = float(fit.tvalues[1]), float(fit.df_resid)
     return Result(
@@ -98,7 +99,7 @@ def _in_the_way(y: Values, before: Values, in_one: Values, names: tuple[str, str
 
 
 def _quade(y: Values, before: Values, in_one: Values) -> Companion | None:
-    ranks = sm.OLS(stats.rankdata(y), sm.add_constant(stats.rankdata(before))).fit().resid
+    ranks = OLS(stats.rankdata(y), add_constant(stats.rankdata(before))).fit().resid
     groups = [ranks[in_one == 1], ranks[in_one == 0]]
     if all(is_constant(np.asarray(g)) for g in groups):
         return None
@@ -110,5 +111,5 @@ def _slopes(y: Values, before: Values, in_one: Values) -> str:
     design = np.column_stack([np.ones_like(y), in_one, before, in_one * before])
     if np.linalg.matrix_rank(design) < 4 or len(y) < 6:
         return "Equal slopes: not tested, too few different preoperative scores in a group"
-    p = float(sm.OLS(y, design).fit().pvalues[3])
+    p = float(OLS(y, design).fit().pvalues[3])
     return f"Equal slopes: {'doubtful' if p < 0.05 else 'not contradicted'} (interaction {p_value(p)})"

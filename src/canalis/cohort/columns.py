@@ -166,8 +166,8 @@ COLUMNS: Final = (
         "choice",
         "K-line",
         values={
-            "positive": ("+", "k line positive", "k line (+)"),
-            "negative": ("-", "k line negative", "k line (-)"),
+            "positive": ("+", "(+)", "k line positive", "k line (+)"),
+            "negative": ("-", "(-)", "k line negative", "k line (-)"),
             "borderline": ("0",),
         },
         aliases=("kline", "k_line_sign"),

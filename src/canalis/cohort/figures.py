@@ -12,9 +12,11 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
-import statsmodels.api as sm
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from statsmodels.regression.linear_model import OLS
+from statsmodels.stats.weightstats import DescrStatsW
+from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.analysis import PRE, RATE, Analysis, group_names, groupings_of
 from canalis.cohort.result import CI_LEVEL, Result
@@ -77,6 +79,8 @@ def save_figure(stem: Path, size: tuple[float, float], draw: Drawing) -> None:
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasAgg(figure)
         draw(figure.add_subplot())
+        figure.draw_without_rendering()  # settles the layout once, for both files
+        figure.set_layout_engine("none")
         figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
         figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI, metadata={"Software": None})
 
@@ -108,9 +112,9 @@ def _list_figures(analysis: Analysis) -> Iterable[tuple[str, tuple[float, float]
 def _draw_regression(axes: Any, analysis: Analysis) -> None:
     known = analysis.cohort.frame[[PRE, RATE]].dropna()
     x, y = known[PRE].to_numpy(dtype=np.float64), known[RATE].to_numpy(dtype=np.float64)
-    fit = sm.OLS(y, sm.add_constant(x)).fit()
+    fit = OLS(y, add_constant(x)).fit()
     grid = np.linspace(x.min(), x.max(), 101)
-    bands = fit.get_prediction(sm.add_constant(grid)).summary_frame(alpha=1 - CI_LEVEL)
+    bands = fit.get_prediction(add_constant(grid)).summary_frame(alpha=1 - CI_LEVEL)
     axes.fill_between(grid, bands["obs_ci_lower"], bands["obs_ci_upper"], color=COLOURS[5], alpha=0.25, lw=0)
     axes.fill_between(
         grid, bands["mean_ci_lower"], bands["mean_ci_upper"], color=COLOURS[0], alpha=0.35, lw=0
@@ -163,7 +167,7 @@ def _draw_groups(axes: Any, analysis: Analysis, grouping: str) -> None:
         look = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
         many = len(values) > MOST_POINTS
         axes.scatter(place + _side_by_side(values), values, s=24, alpha=0.75, lw=0, rasterized=many, **look)
-        half = sm.stats.DescrStatsW(values).tconfint_mean(1 - CI_LEVEL) if len(values) > 1 else None
+        half = DescrStatsW(values).tconfint_mean(1 - CI_LEVEL) if len(values) > 1 else None
         mean = float(values.mean())
         error = None if half is None else [[mean - half[0]], [half[1] - mean]]
         axes.errorbar(place + 0.36, mean, yerr=error, fmt="D", color="black", capsize=4, ms=5)

@@ -3,8 +3,9 @@
 from typing import Final
 
 import numpy as np
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
+from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.describe import Values, is_constant, normality, spread
 from canalis.cohort.readings import Readings
@@ -87,7 +88,7 @@ def limits_of_agreement(readings: Readings, one: str, other: str) -> list[Result
 def _trend(difference: Values, middle: Values, stem: str, words: str) -> list[Result]:
     if len(difference) < 4 or is_constant(middle) or is_constant(difference):
         return []
-    fit = sm.OLS(difference, sm.add_constant(middle)).fit()
+    fit = OLS(difference, add_constant(middle)).fit()
     low, high = fit.conf_int(1 - CI_LEVEL)[1]
     doubt = fit.pvalues[1] < 0.05
     warning = (

@@ -4,13 +4,14 @@ import warnings
 from typing import Any, Final
 
 import numpy as np
-import statsmodels.api as sm
+from statsmodels.discrete.discrete_model import Logit
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.tools.sm_exceptions import (
     ConvergenceWarning,
     PerfectSeparationError,
     PerfectSeparationWarning,
 )
+from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.describe import Values, is_constant
 from canalis.cohort.result import CI_LEVEL, EffectSize, Result, finite, undetermined
@@ -70,7 +71,7 @@ def model_reaching(reached: Values, predictors: dict[str, Values], *, id: str) -
     reason = _in_the_way(reached, predictors)
     fit = None
     if not reason:
-        design = sm.add_constant(np.column_stack(list(predictors.values())), has_constant="add")
+        design = add_constant(np.column_stack(list(predictors.values())), has_constant="add")
         fit, reason = _fit(reached, design)
     few = events < EVENTS_PER_PREDICTOR * len(predictors)
     doubts = (
@@ -111,7 +112,7 @@ def _fit(reached: Values, design: Values) -> tuple[Any, str]:
         warnings.simplefilter("error", PerfectSeparationWarning)
         warnings.simplefilter("ignore", RuntimeWarning)  # overflow on the way to a separation found below
         try:
-            fit = sm.Logit(reached, design).fit(disp=0, maxiter=100)
+            fit = Logit(reached, design).fit(disp=0, maxiter=100)
         except (PerfectSeparationError, PerfectSeparationWarning):
             return None, "a predictor tells perfectly who reached the mark, so the odds ratio has no bound"
         except (ConvergenceWarning, np.linalg.LinAlgError):

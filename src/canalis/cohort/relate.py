@@ -3,9 +3,10 @@
 from typing import Any
 
 import numpy as np
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.diagnostic import het_breuschpagan
+from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.describe import Values, is_constant, normality
 from canalis.cohort.result import CI_LEVEL, Companion, EffectSize, Result, finite, undetermined
@@ -133,7 +134,7 @@ def regress(
             )
             for part, unit in zip(("slope", "intercept"), units, strict=True)
         ]
-    fit = sm.OLS(y, sm.add_constant(x, has_constant="add")).fit()
+    fit = OLS(y, add_constant(x, has_constant="add")).fit()
     bounds = fit.conf_int(1 - CI_LEVEL)
     tau = stats.kendalltau(x, y)
     companions = {1: Companion("Kendall's tau", finite(tau.statistic), finite(tau.pvalue)), 0: None}
@@ -174,7 +175,7 @@ def _residual_checks(fit: Any) -> tuple[str, ...]:
 
 
 def _partial(x: Values, y: Values, given: Values) -> tuple[float, float, float, float]:
-    fit = sm.OLS(y, np.column_stack([np.ones_like(x), x, given])).fit()
+    fit = OLS(y, np.column_stack([np.ones_like(x), x, given])).fit()
     t, df = float(fit.tvalues[1]), float(fit.df_resid)
     return t / float(np.sqrt(t * t + df)), t, df, float(fit.pvalues[1])
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels.regression.mixed_linear_model import MixedLM
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from canalis.cohort.columns import months_of
@@ -81,9 +81,7 @@ def _at_time(fit: Any, reason: str, frame: pd.DataFrame, place: int, time: str, 
     )
 
 
-def _fit(
-    long: pd.DataFrame, times: list[str]
-) -> tuple[sm.regression.mixed_linear_model.MixedLMResultsWrapper | None, str]:
+def _fit(long: pd.DataFrame, times: list[str]) -> tuple[Any, str]:
     points = long["points"].to_numpy(dtype=np.float64)
     if is_constant(points):
         return None, "every score is the same, so there is no variance"
@@ -96,7 +94,7 @@ def _fit(
         warnings.simplefilter("error", ConvergenceWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
-            fit = sm.MixedLM(points, design, groups=long["case"].to_numpy()).fit(
+            fit = MixedLM(points, design, groups=long["case"].to_numpy()).fit(
                 reml=True, method=["bfgs", "lbfgs", "powell"]
             )
         except (ConvergenceWarning, np.linalg.LinAlgError, ValueError):

@@ -1,0 +1,204 @@
+"""`canalis check-paper` on the paper, and on papers made to be wrong."""
+
+import json
+import tomllib
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pytest
+
+from canalis.cohort.check_paper import check_paper, run_check
+from canalis.cohort.paper import Printed, read_paper
+from canalis.cohort.recompute import possible_sums, sd_possible
+from canalis.cohort.solve import solve_paper
+from canalis.cohort.subsets import choose_all, count_ways, members_of
+from canalis.errors import CohortError
+
+EXAMPLE = Path(str(files("canalis.cohort.example") / "liu_kong_2021.toml"))
+
+
+@pytest.fixture(scope="module")
+def checked():
+    return check_paper(read_paper(EXAMPLE))
+
+
+def test_it_flags_what_is_wrong_in_the_paper_and_nothing_else(checked):
+    flagged = {(check.where, check.what): check.told for check in checked.flagged}
+    assert set(flagged) == {
+        ("General information", "ossified segments"),
+        ("General information", "operations"),
+        ("Table I", "column 3, 'Front approach'"),
+        ("Table III", "cases"),
+    }
+    assert "26 of 27" in flagged["General information", "ossified segments"]  # 8 + 5 + 5 + 3 + 5
+    assert "24 of 27" in flagged["General information", "operations"]  # 2 + 6 + 12 + 2 + 2
+    assert "holds the 4 combined cases" in flagged["Table I", "column 3, 'Front approach'"]
+    assert "missing: 15" in flagged["Table III", "cases"]
+    assert not [check for check in checked.checks if check.verdict == "cannot be told"]
+
+
+def test_it_solves_patient_15(checked):
+    (solution,) = checked.solutions
+    assert solution.missing == (15,)
+    row = {name: float(values[-1]) for name, values in solution.columns.items()}
+    assert row == {  # README of the cohort: 11, 33.3 %, 73.7 %; postoperative 13 by the formula
+        "preoperative_joa": 11.0,
+        "postoperative_joa": 13.0,
+        "improvement_rate_percent": 33.3,
+        "stenosis_rate_percent": 73.7,
+    }
+
+
+def test_it_finds_the_one_violence_group_among_all(checked, example):
+    (solution,) = checked.solutions
+    assert solution.tried["violence"] == 4_686_825  # README: all ways to choose nine of 27
+    (violence,) = solution.groups["violence"]
+    assert {str(case): group for case, group in violence.items()} == example.cohort.frame[
+        "violence"
+    ].to_dict()
+
+
+def test_it_finds_the_one_set_of_score_pairs_by_approach(checked, example):
+    (solution,) = checked.solutions
+    assert solution.patterns["approach"] == 1  # README: one set of (pre, post) pairs
+    frame = example.cohort.frame
+    expected = sorted(
+        zip(frame["approach"], frame["preoperative_joa"], frame["postoperative_joa"], strict=True)
+    )
+    scores = dict(
+        zip(
+            solution.number,
+            zip(solution.columns["preoperative_joa"], solution.columns["postoperative_joa"], strict=True),
+            strict=True,
+        )
+    )
+    for assigned in solution.groups["approach"]:
+        assert sorted((group, *map(float, scores[case])) for case, group in assigned.items()) == expected
+
+
+def test_millions_of_subsets_take_less_than_a_minute():
+    paper = read_paper(EXAMPLE)
+    begun = perf_counter()
+    (solution,), _ = solve_paper(paper)
+    assert perf_counter() - begun < 60
+    assert sum(solution.tried.values()) > 7_000_000
+
+
+@pytest.mark.parametrize("stenosis", ["73.6", "73.8"])
+def test_a_stenosis_of_a_tenth_more_or_less_fits_no_printed_mean_or_sd(stenosis):
+    content = EXAMPLE.read_text()
+    paper = read_paper(EXAMPLE)
+    cases = paper.cases
+    columns = {name: [*values] for name, values in cases.columns.items()}
+    for name, text in (
+        ("preoperative_joa", "11"),
+        ("improvement_rate_percent", "33.3"),
+        ("stenosis_rate_percent", stenosis),
+    ):
+        columns[name].append(Printed(text))
+    full = replace(paper, cases=replace(cases, number=[*cases.number, 15], columns=columns))
+    solutions, checks = solve_paper(full)
+    assert solutions == []
+    assert checks[-1].verdict == "does not agree"
+    assert "73.7" not in content  # the example does not tell the answer
+
+
+def test_what_is_recomputed_from_the_solved_cases_agrees_with_the_paper(checked):
+    told = {check.kind: check.told for check in checked.checks if check.kind in ("paired", "correlation")}
+    assert "t = 12.577" in told["paired"]  # README
+    t_tests = [check.told for check in checked.checks if check.kind == "t test"]
+    assert any(
+        "t = 2.528" in text for text in t_tests
+    )  # from the printed means and SDs; 2.529 from the cases
+    assert all(
+        check.verdict == "agrees"
+        for check in checked.checks
+        if check.kind in ("paired", "correlation", "t test")
+    )
+
+
+def wrong(tmp_path, old, new):
+    text = EXAMPLE.read_text()
+    assert text.count(old) == 1
+    path = tmp_path / "paper.toml"
+    path.write_text(text.replace(old, new))
+    return check_paper(read_paper(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [
+        ('anterior = ["11.38", "2.33"]', 'anterior = ["11.40", "2.33"]', "GRIM"),
+        ('anterior = ["11.38", "2.33"]', 'anterior = ["11.38", "2.35"]', "SD"),
+        ('all = ["53.24", "18.09"]', 'all = ["53.94", "18.09"]', "groups and whole"),
+        ('p = ">0.05"', 'p = "<0.05"', "correlation"),
+        ('slight = ["49.22", "15.83"]', 'slight = ["29.22", "15.83"]', "t test"),
+        ("segmented = [4, 3, 1]", "segmented = [4, 3, 2]", "count"),
+        ('severe = ["23.73", "14.19"]', 'severe = ["23.74", "14.19"]', "solve"),
+    ],
+)
+def test_a_number_changed_in_the_paper_is_flagged(tmp_path, old, new, kind):
+    flagged = wrong(tmp_path, old, new).flagged
+    assert kind in {check.kind for check in flagged}
+
+
+def test_whole_numbers_and_their_means():
+    assert possible_sums(Printed("5.19"), 28) == []  # Brown and Heathers 2017, their example: 5.19 of 28
+    assert possible_sums(Printed("5.18"), 28) == [145]  # 145 / 28 = 5.179
+    assert possible_sums(Printed("51.3"), 4) == [205]  # 51.25 is printed so when halves go up
+
+
+def test_sd_of_whole_numbers_is_found_by_going_through_all_of_them():
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        values = rng.integers(0, 18, size=int(rng.integers(2, 12)))
+        sd = Printed(f"{values.std(ddof=1):.2f}")
+        assert sd_possible(int(values.sum()), sd, len(values), low=0, high=17)
+        assert sd_possible(int(values.sum()), sd, len(values))
+    assert not sd_possible(3, Printed("2.50"), 3, low=0, high=3)  # of 0 + 0 + 3 the SD is 1.73, the greatest
+
+
+def test_every_way_to_choose_comes_once():
+    columns = np.array([[1.0, 2, 4, 8, 16, 32, 64]])
+    for k in range(8):
+        blocks = list(choose_all(columns, k))
+        members = [int(m) for block in blocks for m in block.members]
+        assert len(members) == len(set(members)) == count_ways(7, k)
+        assert [
+            int(s) for block in blocks for s in block.sums[0]
+        ] == members  # powers of two: sum is the bits
+        assert all(len(members_of(m)) == k for m in members)
+
+
+HEAD = 'schema = "canalis.paper/1"\ntitle = "x"\nn = 3\nscale = "JOA17"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("n = ", "Expected TOML"),
+        ('title = "x"', "schema"),
+        (HEAD + "sumary = 1", "sumary"),
+        (HEAD.replace("JOA17", "XJOA"), "Expected a scale"),
+        (HEAD + '[[summary]]\nvariable = "a"\nwhere = "T"\nall = [1.0, 2.0]', "stand in quotes"),
+    ],
+)
+def test_a_file_that_is_no_summary_is_refused(tmp_path, text, message):
+    path = tmp_path / "paper.toml"
+    path.write_text(text)
+    with pytest.raises(CohortError, match=message):
+        read_paper(path)
+
+
+def test_results_are_written_with_a_run(tmp_path):
+    run_check(None, tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "paper_check.json").read_text())
+    assert content["schema"] == "canalis.paper_check/1"
+    assert len(content["flagged"]) == 4
+    assert (tmp_path / "out" / "run.json").is_file()
+    solved = (tmp_path / "out" / "solved_cases.csv").read_text().splitlines()
+    assert len(solved) == 28
+    tomllib.loads(EXAMPLE.read_text())
