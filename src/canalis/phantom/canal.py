@@ -58,7 +58,7 @@ def canal_at(neck: Neck, s_mm: Array) -> CanalSection:
 
 
 def smooth_max(a: Array, b: Array, radius: Array | float) -> Array:
-    """Return the larger of two distances with the edge between rounded; exact where they differ by ``radius``."""
+    """Return the larger of two distances, the edge between rounded; exact where ``radius`` apart."""
     blend = np.maximum(radius - np.abs(a - b), 0)
     return np.asarray(np.maximum(a, b) + blend * blend / (4 * radius))
 

@@ -15,7 +15,7 @@ Floats32 = NDArray[np.float32]
 
 TABLE_STEP_MM = 1.0
 LATTICE_STEP_MM = 4.0  # linear interpolation errs by 4**2 / (8 * 130) = 0.015 mm at the tightest bend
-NEWTON_STEPS = 8
+NEWTON_STEPS = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,8 @@ class SpineCurve:
         """Return the LPS+ mm of spine coordinates (x, y, s), both of shape (..., 3)."""
         x, y, s = np.moveaxis(np.asarray(spine_mm, dtype=float), -1, 0)
         frame = self.frame_at(s)
-        return self.point_at(s) + x[..., None] * frame[..., 0, :] + y[..., None] * frame[..., 1, :]
+        aside = x[..., None] * frame[..., 0, :] + y[..., None] * frame[..., 1, :]
+        return np.asarray(self.point_at(s) + aside)
 
     def point_at(self, s: Floats | float) -> Floats:
         """Return the centreline's LPS+ mm at ``s``; beyond the ends it runs on straight."""
@@ -163,7 +164,7 @@ def _between(fields: Floats32, coarse: Floats, fine: Floats, *, axis: int) -> Fl
     share = (at - low).astype(np.float32).reshape([-1 if k == axis else 1 for k in range(fields.ndim)])
     first = np.take(fields, low, axis=axis)
     first += share * (np.take(fields, low + 1, axis=axis) - first)
-    return first
+    return np.asarray(first)
 
 
 def _weights(coarse: Floats, fine: Floats) -> Floats32:

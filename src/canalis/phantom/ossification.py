@@ -3,7 +3,7 @@
 Each growth is a height above one of the canal's walls, known exactly at every place.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ TYPES: tuple[Type, ...] = ("continuous", "segmental", "mixed", "localized")
 TYPE_SHARES = (0.32, 0.31, 0.22, 0.15)
 THICKNESS_LOG_MEAN, THICKNESS_LOG_SD = np.log(4.6), 0.42  # mm, between incidental and surgical cases
 LARGEST_SHARE_OF_CANAL = 0.85
+LEAST_LATER_MM = 3.0  # a later mass is no thinner, so that its type is what was asked for
 GONE = -0.6  # height of a growth where there is none, mm: below 0, so that it leaves no film
 
 
@@ -162,7 +163,16 @@ def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Gr
         )
         share = 1.0 if number == 0 else float(rng.uniform(0.45, 1.0))
         masses.append(
-            _one_mass(rng, neck, low, high, thickest * share, side, look, exact=bool(wanted.thickness_mm))
+            _one_mass(
+                rng,
+                neck,
+                low,
+                high,
+                max(thickest * share, min(thickest, LEAST_LATER_MM)),
+                side,
+                look,
+                exact=bool(wanted.thickness_mm),
+            )
         )
     return tuple(masses)
 
@@ -198,19 +208,20 @@ def _ends(
         reach = (1.6, 3.6) if near else (0.8, 2.4)
         return below.upper_mm - rng.uniform(*reach), above.lower_mm + rng.uniform(*reach)
     top, bottom = vertebrae[0], vertebrae[-1]
-    return _lower_end(rng, bottom, near), _upper_end(rng, top, near, single=len(span) == 1)
+    single = len(span) == 1
+    return _lower_end(rng, bottom, near, single=single), _upper_end(rng, top, near, single=single)
 
 
 def _upper_end(rng: np.random.Generator, v: Vertebra, near: bool, *, single: bool) -> float:
     if near and not single:
         return v.lower_mm + float(rng.uniform(2.0, 5.0))
-    return v.lower_mm + v.height * float(rng.uniform(0.62, 0.98 if single else 1.1))
+    return v.lower_mm + v.height * float(rng.uniform(0.75, 0.98) if single else rng.uniform(0.62, 1.1))
 
 
-def _lower_end(rng: np.random.Generator, v: Vertebra, near: bool) -> float:
+def _lower_end(rng: np.random.Generator, v: Vertebra, near: bool, *, single: bool) -> float:
     if near:
         return v.upper_mm - float(rng.uniform(5.0, 8.0))
-    return v.upper_mm - v.height * float(rng.uniform(0.62, 0.98))
+    return v.upper_mm - v.height * float(rng.uniform(0.75 if single else 0.62, 0.98))
 
 
 def _density(rng: np.random.Generator) -> dict[str, float]:
@@ -266,17 +277,34 @@ def _one_mass(
     taper = min(rng.uniform(2.5, 8.0), length * 0.4)
     height = thickness if exact else min(thickness, LARGEST_SHARE_OF_CANAL * room)
     double = bool(height > 3.5 and rng.random() < 0.18)
-    return Growth(
-        kind="opll", wall="front", low_mm=low, high_mm=high,
-        taper_low_mm=float(taper * rng.uniform(0.7, 1.3)), taper_high_mm=float(taper * rng.uniform(0.7, 1.3)),
-        height_mm=float(min(height, 0.92 * room)), center_x_mm=center, width_mm=width,
+    mass = Growth(
+        kind="opll",
+        wall="front",
+        low_mm=low,
+        high_mm=high,
+        taper_low_mm=float(taper * rng.uniform(0.7, 1.3)),
+        taper_high_mm=float(taper * rng.uniform(0.7, 1.3)),
+        height_mm=float(min(height, 0.92 * room)),
+        center_x_mm=center,
+        width_mm=width,
         hill=float(rng.uniform(0.5, 1)) if rng.random() < 0.22 else 0.0,
-        square=float(rng.beta(1.2, 1.2)), wave_mm=float(rng.uniform(15, 45)), wave_phase=float(rng.uniform(0, 6.28)),
+        square=float(rng.beta(1.2, 1.2)),
+        wave_mm=float(rng.uniform(15, 45)),
+        wave_phase=float(rng.uniform(0, 6.28)),
         wave_share=0.0 if length < 25 else float(rng.uniform(0, 0.45)),
         gap_mm=float(rng.uniform(0.5, 1.8)) if rng.random() < 0.45 and height > 2.5 else 0.0,
         layer=(float(rng.uniform(0.9, 1.6)), float(rng.uniform(0.6, 1.8))) if double else (0.0, 0.0),
         **{k: float(value) for k, value in look.items()},
-    )  # fmt: skip
+    )
+    return _made_as_thick_as(mass, min(thickness, 0.92 * room)) if exact else mass
+
+
+def _made_as_thick_as(mass: Growth, thickness_mm: float) -> Growth:
+    """Return a mass scaled so that its thickest place is as thick as told."""
+    x = mass.center_x_mm + np.linspace(-mass.width_mm / 2, mass.width_mm / 2, 41)
+    s = np.linspace(mass.low_mm, mass.high_mm, 201)
+    most = float(mass.height(x[None, :], s[:, None]).max())
+    return replace(mass, height_mm=mass.height_mm * thickness_mm / most)
 
 
 def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...]) -> tuple[Growth, ...]:
@@ -308,21 +336,39 @@ def _osteophytes(rng: np.random.Generator, upper: Vertebra, lower: Vertebra) -> 
         tapers = (reach, max(over, 0.5)) if into_body < 0 else (max(over, 0.5), reach)
         lips.append(
             Growth(
-                kind="osteophyte", wall="front", low_mm=ends[0], high_mm=ends[1],
-                taper_low_mm=tapers[0], taper_high_mm=tapers[1], height_mm=size * float(rng.uniform(0.5, 1.0)),
-                center_x_mm=side, width_mm=width, square=float(rng.uniform(0, 0.7)),
-                rim_hu=float(rng.uniform(500, 1000)), core_hu=float(rng.uniform(400, 800)), rim_mm=0.7,
+                kind="osteophyte",
+                wall="front",
+                low_mm=ends[0],
+                high_mm=ends[1],
+                taper_low_mm=tapers[0],
+                taper_high_mm=tapers[1],
+                height_mm=size * float(rng.uniform(0.5, 1.0)),
+                center_x_mm=side,
+                width_mm=width,
+                square=float(rng.uniform(0, 0.7)),
+                rim_hu=float(rng.uniform(500, 1000)),
+                core_hu=float(rng.uniform(400, 800)),
+                rim_mm=0.7,
             )
-        )  # fmt: skip
+        )
     return lips if rng.random() < 0.75 else [lips[int(rng.random() < 0.5)]]
 
 
 def _calcified_disc(rng: np.random.Generator, upper: Vertebra, lower: Vertebra) -> Growth:
     return Growth(
-        kind="calcified disc", wall="front", low_mm=lower.upper_mm + 0.3, high_mm=upper.lower_mm - 0.3,
-        taper_low_mm=1.0, taper_high_mm=1.0, height_mm=float(rng.uniform(1, 3)), center_x_mm=float(rng.normal(0, 2)),
-        width_mm=float(rng.uniform(5, 12)), rim_hu=float(rng.uniform(200, 600)), core_hu=float(rng.uniform(200, 500)), soft_mm=0.5,
-    )  # fmt: skip
+        kind="calcified disc",
+        wall="front",
+        low_mm=lower.upper_mm + 0.3,
+        high_mm=upper.lower_mm - 0.3,
+        taper_low_mm=1.0,
+        taper_high_mm=1.0,
+        height_mm=float(rng.uniform(1, 3)),
+        center_x_mm=float(rng.normal(0, 2)),
+        width_mm=float(rng.uniform(5, 12)),
+        rim_hu=float(rng.uniform(200, 600)),
+        core_hu=float(rng.uniform(200, 500)),
+        soft_mm=0.5,
+    )
 
 
 def _flavum(rng: np.random.Generator, neck: Neck, upper: Vertebra, lower: Vertebra) -> list[Growth]:
@@ -331,9 +377,18 @@ def _flavum(rng: np.random.Generator, neck: Neck, upper: Vertebra, lower: Verteb
     sides = (-1, 1) if rng.random() < 0.5 else (int(rng.choice([-1, 1])),)
     return [
         Growth(
-            kind="flavum", wall="back", low_mm=middle - half, high_mm=middle + half, taper_low_mm=half * 0.8,
-            taper_high_mm=half * 0.8, height_mm=float(rng.uniform(1, 4)), center_x_mm=float(k * rng.uniform(3, 6.5)),
-            width_mm=float(rng.uniform(4, 8)), square=0.1, rim_hu=float(rng.uniform(350, 900)), core_hu=float(rng.uniform(300, 800)),
+            kind="flavum",
+            wall="back",
+            low_mm=middle - half,
+            high_mm=middle + half,
+            taper_low_mm=half * 0.8,
+            taper_high_mm=half * 0.8,
+            height_mm=float(rng.uniform(1, 4)),
+            center_x_mm=float(k * rng.uniform(3, 6.5)),
+            width_mm=float(rng.uniform(4, 8)),
+            square=0.1,
+            rim_hu=float(rng.uniform(350, 900)),
+            core_hu=float(rng.uniform(300, 800)),
         )
         for k in sides
-    ]  # fmt: skip
+    ]

@@ -107,7 +107,8 @@ class Neck:
         C1 to T8.
     canal : dict of str to ndarray
         ``ap``, ``lr``, ``roof`` (slope of the laminae), ``peak`` (mm, radius of the roof's ridge),
-        ``front`` (how far the front wall's sides stand back 10 mm off the midline, mm) and ``corner`` (mm) along ``curve.s_mm``.
+        ``front`` (how far the front wall's sides stand back 10 mm off the midline, mm) and ``corner``
+        (mm) along ``curve.s_mm``.
     dens_length, dens_ap, dens_lr, dens_gap : float
         mm.
     size : float

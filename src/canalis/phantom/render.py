@@ -12,7 +12,7 @@ from canalis.phantom.ossification import Growth
 from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
-from canalis.phantom.surroundings import FIELDS, Surroundings, fill, rib_level
+from canalis.phantom.surroundings import Surroundings, fill, rib_level
 from canalis.phantom.vertebra import bones_of
 
 Array = NDArray[np.float32]
@@ -272,7 +272,7 @@ class _Painter:
         """Return how much of each voxel is the basivertebral vein's channel."""
         v = box.vertebra
         if v.index < C2:
-            return np.float32(0)  # type: ignore[return-value]
+            return np.zeros_like(box.s)
         high = 1.0 + 0.5 * v.concavity
         depth = v.depth * 0.35
         q = np.sqrt(
@@ -285,7 +285,7 @@ class _Painter:
         hit = share > 0
         at = tuple(k[hit] for k in box.where)
         now = self.hu[at]
-        wanted = value[hit] if np.ndim(value) else value
+        wanted = np.broadcast_to(value, share.shape)[hit]
         self.hu[at] = now + share[hit] * (wanted - now)
 
     def paint_growths(self, box: _Box) -> None:
@@ -351,6 +351,3 @@ def _half_widths(v: Vertebra) -> Array:
 
 def _span(places: NDArray[np.float64], low: float, high: float) -> tuple[int, int]:
     return int(np.searchsorted(places, low)), int(np.searchsorted(places, high))
-
-
-__all__ = ["FIELDS", "Rendering", "render"]

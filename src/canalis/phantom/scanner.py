@@ -91,9 +91,9 @@ class Scanner:
         """Return z of every slice, y of every row and x of every column, LPS+ mm."""
         x0, y0, z0 = self.low_lps
         return (
-            z0 + self.slice_mm * np.arange(self.slices),
-            y0 + self.pixel_mm * np.arange(self.rows),
-            x0 + self.pixel_mm * np.arange(self.columns),
+            np.asarray(z0 + self.slice_mm * np.arange(self.slices)),
+            np.asarray(y0 + self.pixel_mm * np.arange(self.rows)),
+            np.asarray(x0 + self.pixel_mm * np.arange(self.columns)),
         )
 
 

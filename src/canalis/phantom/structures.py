@@ -32,4 +32,4 @@ class Structure(IntEnum):
 
 
 LEVEL_OF_T3: Final = 10
-"""In a level map 0 is none, 1 to 9 are C1 to T2 (a disc carries its upper vertebra's), 10 and on are T3 down."""
+"""In a level map 0 is none, 1 to 9 are C1 to T2 (a disc carries its upper vertebra's), 10 on T3 down."""

@@ -23,8 +23,20 @@ LATTICE_MM = 3.0
 FAR_MM = 14.0
 AIR_HU, LUNG_HU, FAT_HU, BRAIN_HU = -1000.0, -850.0, -100.0, 35.0
 FIELDS = (
-    "skin", "fat_depth", "airway", "texture", "cavity", "skull", "first rib", "other rib", "jaw", "shoulder", "lung", "cells", "vessel",
-)  # fmt: skip
+    "skin",
+    "fat_depth",
+    "airway",
+    "texture",
+    "cavity",
+    "skull",
+    "first rib",
+    "other rib",
+    "jaw",
+    "shoulder",
+    "lung",
+    "cells",
+    "vessel",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +165,12 @@ def fill(around: Surroundings, fields: Array) -> tuple[Array, NDArray[np.uint8]]
     _paint(hu, f["lung"], LUNG_HU, width=2.0)
     structure = np.zeros(hu.shape, dtype=np.uint8)
     for name, label in (
-        ("skull", Structure.SKULL), ("jaw", Structure.JAW), ("shoulder", Structure.SHOULDER),
-        ("other rib", Structure.OTHER_RIB), ("first rib", Structure.FIRST_RIB),
-    ):  # fmt: skip
+        ("skull", Structure.SKULL),
+        ("jaw", Structure.JAW),
+        ("shoulder", Structure.SHOULDER),
+        ("other rib", Structure.OTHER_RIB),
+        ("first rib", Structure.FIRST_RIB),
+    ):
         d = f[name]
         marrow = around.marrow_hu + 60 * f["cells"]
         if name == "skull":
@@ -196,7 +211,10 @@ def _head(rng: np.random.Generator, neck: Neck) -> _Head:
     magnum = neck.curve.point_at(neck.foramen_magnum_s_mm)
     axes = np.array([66, 84, 66]) * neck.size**0.5 * rng.normal(1, 0.05, 3)
     return _Head(
-        magnum + [0, -axes[1] * 0.12, axes[2] - rng.uniform(1, 8)], axes, float(rng.normal(0, 6)), magnum
+        magnum + np.array([0, -axes[1] * 0.12, axes[2] - rng.uniform(1, 8)]),
+        axes,
+        float(rng.normal(0, 6)),
+        magnum,
     )
 
 
@@ -214,7 +232,7 @@ def _cavity(head: _Head, grid: Array) -> Array:
     q = np.sqrt((((at - offset) / head.axes.astype(np.float32)) ** 2).sum(axis=-1))
     ellipsoid = (q - 1) * float(head.axes.min())
     base = np.interp(at[..., 1], [-52, -14, 0], [42, -2, -30]).astype(np.float32)
-    return np.maximum(ellipsoid, (base - at[..., 2]) * 0.72)
+    return np.asarray(np.maximum(ellipsoid, (base - at[..., 2]) * 0.72))
 
 
 def _skull(rng: np.random.Generator, neck: Neck, head: _Head, grid: Array, cavity: Array) -> Array:
@@ -238,7 +256,7 @@ def _condyles(rng: np.random.Generator, at: Array) -> Array:
         ((x - 18.5) / 7) ** 2 + ((at[..., 1] + 7) / 11) ** 2 + ((at[..., 2] + rng.uniform(-1, 2)) / 7) ** 2
     )
     mastoid = np.sqrt(((x - 52) / 12) ** 2 + ((at[..., 1] + 2) / 13) ** 2 + ((at[..., 2] - 4) / 22) ** 2)
-    return np.minimum((q - 1) * 7, (mastoid - 1) * 12)
+    return np.asarray(np.minimum((q - 1) * 7, (mastoid - 1) * 12))
 
 
 def _face(rng: np.random.Generator, at: Array) -> Array:
@@ -406,5 +424,5 @@ def _shoulders(rng: np.random.Generator, neck: Neck) -> Floats:
         rows.append(np.array([[side * 168, t1[1] + 4, t1[2] - 22 + lift, 24.0]]))
     down = np.linspace(0, 110, 40)[:, None]
     breast = np.array([0, t3[1] - 78, t3[2] - 14]) + down * np.array([0, -0.35, -1])
-    rows += [np.column_stack([breast + [k, 0, 0], np.full(40, 6.0)]) for k in (-9, 0, 9)]
+    rows += [np.column_stack([breast + np.array([k, 0, 0]), np.full(40, 6.0)]) for k in (-9, 0, 9)]
     return np.concatenate(rows)

@@ -5,6 +5,7 @@ two roads to one number.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from canalis.measurement.measurements import (
     PlaneMeasurement,
     Point,
 )
-from canalis.phantom.canal import canal_at
+from canalis.phantom.canal import CanalSection, canal_at
 from canalis.phantom.ossification import Growth
 from canalis.phantom.plan import C1, C2, C7, T1, Neck
 from canalis.segment.segmentation import LevelNaming
@@ -49,8 +50,16 @@ class Section:
     """Of it, bone."""
     free: Floats
     """Of the residual canal."""
-    area: float
-    opll_area: float
+    canal: CanalSection
+
+    def areas(self) -> tuple[float, float]:
+        """Return the area of the anatomical canal and of its OPLL, mm²."""
+        y = np.arange(-15.0, 15.0, ACROSS_MM)
+        inside = self.canal.distance(self.x[None, :], y[:, None]) < 0
+        up = y[:, None] - self.front[None, :]
+        lucent = np.where(self.bone > 0, self.thickness - self.bone, 0)
+        mass = inside & (up >= lucent) & (up < self.thickness)
+        return float(inside.sum() * ACROSS_MM**2), float(mass.sum() * ACROSS_MM**2)
 
 
 def truth_of(neck: Neck, growths: tuple[Growth, ...], *, low_z_mm: float, high_z_mm: float) -> Measurements:
@@ -102,7 +111,7 @@ def section_at(neck: Neck, growths: tuple[Growth, ...], s: float) -> Section:
     half = float(canal_at(neck, np.array([s])).lr[0]) / 2
     x = np.arange(-half + ACROSS_MM / 2, half, ACROSS_MM)
     canal = canal_at(neck, np.full(x.shape, s))
-    front, back = canal.front(x), canal.back(x)
+    front, back = np.asarray(canal.front(x), float), np.asarray(canal.back(x), float)
     room = back - front
     opll = [g for g in growths if g.kind == "opll"]
     thickness, bone = np.zeros_like(x), np.zeros_like(x)
@@ -122,8 +131,8 @@ def section_at(neck: Neck, growths: tuple[Growth, ...], s: float) -> Section:
             ahead = np.maximum(ahead, height)
         else:
             behind = np.maximum(behind, height)
-    area, opll_area = _areas(canal, x, front, thickness, np.where(bone > 0, thickness - bone, 0))
-    return Section(x, front, back, thickness, bone, np.clip(room - ahead - behind, 0, None), area, opll_area)
+    free = np.clip(room - ahead - behind, 0, None)
+    return Section(x, front, back, thickness, bone, free, canal)
 
 
 def _gap(neck: Neck, g: Growth, s: float) -> float:
@@ -133,15 +142,6 @@ def _gap(neck: Neck, g: Growth, s: float) -> float:
     v = min(neck.vertebrae, key=lambda v: abs(v.s_mm - s))
     share = 1 - (2 * (s - v.s_mm) / max(v.height, 1.0)) ** 2
     return float(g.gap_mm * np.clip(share * 1.6, 0, 1))
-
-
-def _areas(canal, x: Floats, front: Floats, thickness: Floats, lucent: Floats) -> tuple[float, float]:  # type: ignore[no-untyped-def]
-    y = np.arange(-15.0, 15.0, 0.05)
-    inside = canal.distance(x[None, :], y[:, None]) < 0
-    up = y[:, None] - front[None, :]
-    mass = inside & (up >= lucent) & (up < thickness)
-    cell = ACROSS_MM * 0.05
-    return float(inside.sum() * cell), float(mass.sum() * cell)
 
 
 def _inside(neck: Neck, low_s: float, high_s: float, low_z: float, high_z: float) -> bool:
@@ -160,7 +160,9 @@ def _point(p: Floats) -> Point:
     return float(p[0]), float(p[1]), float(p[2])
 
 
-def _plane(neck: Neck, growths: tuple[Growth, ...], level: str | None, part: Part, s: float) -> PlaneMeasurement:
+def _plane(
+    neck: Neck, growths: tuple[Growth, ...], level: str | None, part: Part, s: float
+) -> PlaneMeasurement:
     sec = section_at(neck, growths, s)
     frame = neck.curve.frame_at(s)
     middle = int(np.abs(sec.x).argmin())
@@ -168,22 +170,33 @@ def _plane(neck: Neck, growths: tuple[Growth, ...], level: str | None, part: Par
     ap = sec.back - sec.front
     thick = float(sec.thickness[line])
     held = np.flatnonzero(sec.thickness > 0.05)
+    area, opll_area = sec.areas()
     torg = None
     if part == "body":
         v = next(v for v in neck.vertebrae if v.name == level)
         torg = float(ap[middle]) / v.depth
     return PlaneMeasurement(
-        level=level, part=part, center_lps_mm=_point(neck.curve.point_at(s)), normal_lps=_point(frame[2]),
-        anteroposterior_lps=_point(frame[1]), canal_ap_mm=float(ap[middle]), canal_lr_mm=float(sec.x[-1] - sec.x[0] + ACROSS_MM),
-        canal_area_mm2=sec.area, ossification_thickness_mm=thick,
-        thickness_offset_mm=float(sec.x[line]) if thick else 0.0, thickness_canal_ap_mm=float(ap[line]),
+        level=level,
+        part=part,
+        center_lps_mm=_point(neck.curve.point_at(s)),
+        normal_lps=_point(frame[2]),
+        anteroposterior_lps=_point(frame[1]),
+        canal_ap_mm=float(ap[middle]),
+        canal_lr_mm=float(sec.x[-1] - sec.x[0] + ACROSS_MM),
+        canal_area_mm2=area,
+        ossification_thickness_mm=thick,
+        thickness_offset_mm=float(sec.x[line]) if thick else 0.0,
+        thickness_canal_ap_mm=float(ap[line]),
         ossification_bone_thickness_mm=float(sec.bone[line]),
         ossification_width_mm=float(sec.x[held[-1]] - sec.x[held[0]]) if len(held) else 0.0,
-        ossification_area_mm2=sec.opll_area, occupying_ratio_percent=100 * thick / float(ap[line]),
+        ossification_area_mm2=opll_area,
+        occupying_ratio_percent=100 * thick / float(ap[line]),
         occupying_ratio_midline_percent=100 * float(sec.thickness[middle] / ap[middle]),
-        area_occupying_ratio_percent=100 * sec.opll_area / sec.area, residual_ap_mm=float(sec.free[line]),
-        torg_pavlov_ratio=torg, confidence=1.0,
-    )  # fmt: skip
+        area_occupying_ratio_percent=100 * opll_area / area,
+        residual_ap_mm=float(sec.free[line]),
+        torg_pavlov_ratio=torg,
+        confidence=1.0,
+    )
 
 
 def _worst(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> PlaneMeasurement:
@@ -291,32 +304,61 @@ def _ossification(
             type=_type_of(neck, low, high),
             levels=tuple(n for n in levels if _touches(neck, n, low, high)),
             discs=tuple(n for n in discs if _touches(neck, n, low, high)),
-            max_thickness_mm=float(profile.max()), length_mm=float((profile > 0).sum() * ALONG_MM), volume_mm3=0.0,
+            max_thickness_mm=float(profile.max()),
+            length_mm=float((profile > 0).sum() * ALONG_MM),
+            volume_mm3=0.0,
         )
         for low, high, profile in spans
-    )  # fmt: skip
+    )
     worst = planes[-1]
     top, bottom = max(high for _, high in ends), min(low for low, _ in ends)
-    volume = sum(section_at(neck, growths, float(s)).opll_area for s in along[::4]) * 4 * ALONG_MM
+    volume = _volume(neck, growths, along)
     half = (worst.canal_lr_mm or 1.0) / 2
     main = max((g for g in growths if g.kind == "opll"), key=lambda g: g.height_mm)
-    side = "central" if abs(main.center_x_mm) <= CENTRAL_SHARE * half else "left" if main.center_x_mm > 0 else "right"
+    side = (
+        "central"
+        if abs(main.center_x_mm) <= CENTRAL_SHARE * half
+        else "left"
+        if main.center_x_mm > 0
+        else "right"
+    )
     doubles = tuple(
-        p.level for p in planes
+        p.level
+        for p in planes
         if p.level and p.part != "worst" and p.ossification_thickness_mm and _layered(neck, growths, p)
-    )  # fmt: skip
-    index = sum(n in levels for n in ("C1", "C2", "C3", "C4", "C5", "C6", "C7")) + sum(d != "C7/T1" for d in discs)
+    )
+    index = sum(n in levels for n in ("C1", "C2", "C3", "C4", "C5", "C6", "C7")) + sum(
+        d != "C7/T1" for d in discs
+    )
     return Ossification(
-        present=True, type=_patient_type([m.type for m in masses]), near_type=_near_type(neck, ends),
-        levels=tuple(levels), discs=tuple(discs), bridging=tuple(bridged),
-        upper_end=_level_at(neck, top), lower_end=_level_at(neck, bottom),
-        reaches_c2="C2" in levels, at_scan_edge=False, peak_level=worst.level, op_index=index,
+        present=True,
+        type=_patient_type([m.type for m in masses]),
+        near_type=_near_type(neck, ends),
+        levels=tuple(levels),
+        discs=tuple(discs),
+        bridging=tuple(bridged),
+        upper_end=_level_at(neck, top),
+        lower_end=_level_at(neck, bottom),
+        reaches_c2="C2" in levels,
+        at_scan_edge=False,
+        peak_level=worst.level,
+        op_index=index,
         op_grade=1 if index <= 5 else 2 if index <= 9 else 3,
-        max_thickness_mm=max(m.max_thickness_mm for m in masses), max_occupying_ratio_percent=worst.occupying_ratio_percent,
-        width_mm=max(p.ossification_width_mm or 0.0 for p in planes), volume_mm3=float(volume),
-        length_mm=max(m.length_mm for m in masses), side=side,  # type: ignore[arg-type]
-        double_layer_sign=DoubleLayerSign(candidate=bool(doubles), planes=doubles), masses=masses,
-    )  # fmt: skip
+        max_thickness_mm=max(m.max_thickness_mm for m in masses),
+        max_occupying_ratio_percent=worst.occupying_ratio_percent,
+        width_mm=max(p.ossification_width_mm or 0.0 for p in planes),
+        volume_mm3=volume,
+        length_mm=max(m.length_mm for m in masses),
+        side=side,  # type: ignore[arg-type]
+        double_layer_sign=DoubleLayerSign(candidate=bool(doubles), planes=doubles),
+        masses=masses,
+    )
+
+
+def _volume(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> float:
+    """Return the volume of the OPLL, mm³, from its area every millimetre."""
+    held = [s for s in along[::4] if any(_near(g, float(s)) for g in growths)]
+    return sum(section_at(neck, growths, float(s)).areas()[1] for s in held) * 4 * ALONG_MM
 
 
 def _layered(neck: Neck, growths: tuple[Growth, ...], plane: PlaneMeasurement) -> bool:
@@ -366,7 +408,9 @@ def _involved(
     return levels, discs, bridged
 
 
-def _alignment(neck: Neck, growths: tuple[Growth, ...], along: Floats, low_z: float, high_z: float) -> Alignment:
+def _alignment(
+    neck: Neck, growths: tuple[Growth, ...], along: Floats, low_z: float, high_z: float
+) -> Alignment:
     c2, c7 = neck.vertebrae[C2], neck.vertebrae[C7]
     if not (_inside(neck, c7.lower_mm, c2.upper_mm, low_z, high_z)):
         return Alignment(reasons={"k_line": "C2 or C7 is not in the scan."})
@@ -374,15 +418,19 @@ def _alignment(neck: Neck, growths: tuple[Growth, ...], along: Floats, low_z: fl
     axes = neck.curve.frame_at(np.array([c2.lower_mm, c7.lower_mm]))[:, 2]
     tilt = np.degrees(np.arctan2(-axes[:, 1], axes[:, 2]))
     distance = _k_distance(neck, growths, along, ends)
-    kind = None if distance is None else "positive" if distance > 0 else "negative"
+    kind: Literal["positive", "negative"] | None = None
+    if distance is not None:
+        kind = "positive" if distance > 0 else "negative"
     return Alignment(
-        k_line=kind, k_line_distance_mm=distance, c2_c7_cobb_deg=float(tilt[1] - tilt[0]),  # type: ignore[arg-type]
+        k_line=kind,
+        k_line_distance_mm=distance,
+        c2_c7_cobb_deg=float(tilt[1] - tilt[0]),
         k_line_lps_mm=(_point(ends[0]), _point(ends[1])),
-    )  # fmt: skip
+    )
 
 
 def _k_distance(neck: Neck, growths: tuple[Growth, ...], along: Floats, ends: Floats) -> float | None:
-    """Return the least distance from the mass's back to the K-line, along AP in each plane; below 0 beyond it."""
+    """Return the least AP distance from the mass's back to the K-line; below 0 where it reaches beyond."""
     least = None
     for s in along:
         if not any(_near(g, float(s)) for g in growths):

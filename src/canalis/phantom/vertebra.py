@@ -58,7 +58,9 @@ def bones_of(
         return _ring(neck, vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
     body, disc = np.full_like(x, FAR), np.full_like(x, FAR)
     ahead = y < -canal.ap / 2 + 2.5
-    body[ahead], disc[ahead] = _body_and_disc(vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead))
+    body[ahead], disc[ahead] = _body_and_disc(
+        vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead)
+    )
     dens = None
     if vertebra.index == C2:
         dens = _dens(neck, x=x, y=y, s=s, canal=canal)
@@ -155,7 +157,9 @@ def _arch(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, out
     middle = canal.ap / 2
 
     def add(near: NDArray[np.bool_], part: Callable[..., Array], blend: float) -> None:
-        here = part(v, x=x[near], y=y[near], w=w[near], canal=canal.where(near), outside_canal=outside_canal[near])
+        here = part(
+            v, x=x[near], y=y[near], w=w[near], canal=canal.where(near), outside_canal=outside_canal[near]
+        )
         arch[near] = smooth_min(arch[near], here, blend)
 
     add((y > -6.0) & (outside_canal < 1.5) & (x < half + 4), _lamina, 2.0)
@@ -166,7 +170,9 @@ def _arch(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, out
     return smooth_max(arch, outside_canal, 0.4)
 
 
-def _pedicle(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+def _pedicle(
+    v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array
+) -> Array:
     half, span = canal.lr / 2, v.pedicle_width / 2
     back = y + canal.ap / 2 - 1.5 - 0.45 * (x - half)
     tall = v.pedicle_height / 2
@@ -205,7 +211,9 @@ def _pillar(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, o
     return smooth_max(around, tall, 1.5)
 
 
-def _spinous(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+def _spinous(
+    v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array
+) -> Array:
     along = y - canal.ap / 2
     drop = w + v.lamina_drop + v.spinous_slope * np.maximum(along, 0)
     share = np.clip(along / v.spinous_length, 0, 1)
@@ -217,7 +225,9 @@ def _spinous(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, 
     return smooth_max(q, np.maximum(along - v.spinous_length, -along), 2.0)
 
 
-def _transverse(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+def _transverse(
+    v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array
+) -> Array:
     half = canal.lr / 2
     if v.index > C7:  # thoracic: behind the pillar, up and back
         back = y - 4 - 0.5 * (x - half)

@@ -59,10 +59,11 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
     else:
         sampled = resample_hu(Volume(drawn.hu, grid.affine), native)
         taker = replace(
-            _scanner_on(native), **{k: getattr(scanner, k) for k in ("overshoot", "shoulder_noise", "grain_mm")},
+            _scanner_on(native),
+            **{k: getattr(scanner, k) for k in ("overshoot", "shoulder_noise", "grain_mm")},
             noise_hu=scanner.noise_hu / np.sqrt(max(native.spacing_mm[0], 1.0)),
             fwhm_mm=max(scanner.fwhm_mm, 0.9 * native.spacing_mm[1]),
-        )  # fmt: skip
+        )
         taken = scan(
             sampled.astype(np.float32),
             replace(taker, slice_mm=min(taker.slice_mm, 1.0)),
@@ -176,9 +177,13 @@ def _spine_between(neck: Neck, low: float, high: float) -> NDArray[np.float64]:
 def _scanner_on(grid: Grid) -> Scanner:
     slices, rows, columns = grid.shape
     return Scanner(
-        pixel_mm=grid.spacing_mm[1], slice_mm=grid.spacing_mm[0], rows=rows, columns=columns,
-        low_lps=grid.origin_lps, slices=slices,
-    )  # fmt: skip
+        pixel_mm=grid.spacing_mm[1],
+        slice_mm=grid.spacing_mm[0],
+        rows=rows,
+        columns=columns,
+        low_lps=grid.origin_lps,
+        slices=slices,
+    )
 
 
 def _around(rng: np.random.Generator, neck: Neck, grid: Grid):  # type: ignore[no-untyped-def]
@@ -198,8 +203,7 @@ def _native(rng: np.random.Generator, scanner: Scanner, grid: Grid) -> Grid | No
     thick = (float(rng.uniform(1.0, 2.5)), float(rng.uniform(2.5, 5.0)), float(rng.uniform(1.5, 3.0)))[
         kind - 1
     ]
-    low = np.array(grid.origin_lps) + rng.uniform(0, 1, 3) * [pixel, pixel, thick]
+    step = np.array([pixel, pixel, thick])
+    low = np.array(grid.origin_lps) + rng.uniform(0, 1, 3) * step
     high = np.array(grid.origin_lps) + (np.array(grid.shape)[::-1] - 1) * np.array(grid.spacing_mm)[::-1]
-    return Grid.over_box(
-        low - [pixel, pixel, thick], high + [pixel, pixel, thick], spacing_mm=(thick, pixel, pixel)
-    )
+    return Grid.over_box(low - step, high + step, spacing_mm=(thick, pixel, pixel))
