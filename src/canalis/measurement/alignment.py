@@ -16,6 +16,7 @@ from canalis.measurement.sections import Sections
 
 Floats = NDArray[np.float64]
 
+TRIM_ROUNDS, TRIM_MEDIANS, TRIM_MM = 4, 3.0, 0.5  # what stands off the plane by more is no endplate
 ENDPLATE_POINTS = 30  # fewer do not say how an endplate leans
 
 
@@ -78,5 +79,10 @@ def _lean(points: Floats, left: Floats) -> float:
     head = unit(np.array([0.0, 0.0, 1.0]) - left[2] * left)
     back = np.cross(head, left)
     back_mm, left_mm, up_mm = middle @ back, middle @ left, middle @ head
-    slope = np.linalg.lstsq(np.stack([back_mm, left_mm], axis=1), up_mm, rcond=None)[0]
+    table = np.stack([back_mm, left_mm, np.ones(len(points))], axis=1)
+    kept = np.ones(len(points), dtype=bool)
+    for _ in range(TRIM_ROUNDS):
+        slope = np.linalg.lstsq(table[kept], up_mm[kept], rcond=None)[0]
+        rest = np.abs(up_mm - table @ slope)
+        kept = rest <= max(TRIM_MM, float(np.median(rest)) * TRIM_MEDIANS)
     return float(np.arctan(slope[0]))

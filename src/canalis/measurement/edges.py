@@ -108,7 +108,7 @@ def find_edges(segmentation: Segmentation) -> Edges | None:
     if box is None:
         return None
     labels, affine = crop(mask, box)
-    narrowing = _field_of_labels(labels == OTHER_NARROWING, affine)
+    narrowing = field_of_labels(labels == OTHER_NARROWING, affine)
     if segmentation.canal is not None and segmentation.ossification is not None:
         tube = _main_tube(segmentation.canal.values >= 128)
         canal = _field_of_probability(segmentation.canal, tube)
@@ -116,13 +116,13 @@ def find_edges(segmentation: Segmentation) -> Edges | None:
         empty = not (ossification.values > 0).any()
         return Edges(canal, None if empty else ossification, narrowing, None, soft=True)
     tube = _main_tube(np.isin(labels, ANATOMICAL_CANAL))
-    tube_field = _field_of_labels(tube, affine)
+    tube_field = field_of_labels(tube, affine)
     if tube_field is None:
         return None
     mass = (labels == OSSIFICATION) & tube
-    spared = _field_of_labels(tube & ~mass, affine, least_mm=MASS_BLUR_MM) if mass.any() else None
+    spared = field_of_labels(tube & ~mass, affine, least_mm=MASS_BLUR_MM) if mass.any() else None
     return Edges(
-        tube_field, _field_of_labels(mass, affine, least_mm=MASS_BLUR_MM), narrowing, spared, soft=False
+        tube_field, field_of_labels(mass, affine, least_mm=MASS_BLUR_MM), narrowing, spared, soft=False
     )
 
 
@@ -162,9 +162,20 @@ def _main_tube(canal: NDArray[np.bool_]) -> NDArray[np.bool_]:
 MAIN_PART_SHARE = 0.1  # of the largest part: a canal broken by lost slices stays, islands in the skull go
 
 
-def _field_of_labels(
+def field_of_labels(
     inside: NDArray[np.bool_], affine: NDArray[np.float64], *, least_mm: float = EDGE_BLUR_MM
 ) -> EdgeField | None:
+    """Return the soft edges of a label, or None where there is none of it.
+
+    Parameters
+    ----------
+    inside : ndarray of shape (a, b, c)
+        Where the label is.
+    affine : ndarray of shape (4, 4)
+        Index to LPS+ mm.
+    least_mm : float
+        Standard deviation of the smoothing, at least.
+    """
     if not inside.any():
         return None
     spacing = np.linalg.norm(affine[:3, :3], axis=0)

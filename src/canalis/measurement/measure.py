@@ -1,12 +1,15 @@
 """From a segmentation and its CT to measurements: the stage's entry."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canalis.labels import LEVELS
+from canalis.measurement.apart import find_apart, find_metal
 from canalis.measurement.geometry import NeckGeometry, lay_out
-from canalis.measurement.measurements import Measurements, PlaneMeasurement, ProfileSample
+from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
 from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
 from canalis.measurement.summary import (
+    counted_masses,
     find_narrowest,
     measure_alignment,
     points_of,
@@ -15,6 +18,7 @@ from canalis.measurement.summary import (
     zone_at,
 )
 from canalis.measurement.vertebrae import Zone, body_depth_mm
+from canalis.measurement.walls import fit_wall, opened_rings, possible_fusions
 from canalis.segment.segmentation import Segmentation
 from canalis.volume import Progress, ScanWarning, Volume
 
@@ -53,22 +57,46 @@ def measure_segmentation(
     tell("Measuring", 2, STEPS)
     planes += _worst(neck, volume)
     tell("Measuring", 3, STEPS)
+    counted = counted_masses(neck)
+    metal, metal_warnings = find_metal(neck, volume)
+    wall = fit_wall(neck)
     fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
-    bodies = {plane.level: plane for plane in planes if plane.part == "body" and plane.level}
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
         levels=segmentation.levels,
         planes=planes,
         narrowest=find_narrowest(planes),
         ossification=summarize_ossification(neck, planes, lengths=fine),
-        alignment=measure_alignment(neck, bodies),
-        warnings=segmentation.warnings,
+        alignment=measure_alignment(neck, segmentation.mask),
+        apart=find_apart(neck, counted) + metal,
+        warnings=(*segmentation.warnings, *possible_fusions(neck, wall), *_opened(neck), *metal_warnings),
+        posterior_wall_lps_mm=_wall_points(neck, wall),
         centerline_lps_mm=points_of(neck.frame.centers_lps[::PROFILE_EVERY]),
         centerline_posterior_lps=points_of(neck.frame.posteriors_lps[::PROFILE_EVERY]),
         profile=_profile(neck),
     )
     tell("Measuring", STEPS, STEPS)
     return result
+
+
+def _opened(neck: NeckGeometry) -> tuple[ScanWarning, ...]:
+    """Return a warning where laminae are missing: residual AP then runs to the new back wall."""
+    levels = opened_rings(neck)
+    if not levels:
+        return ()
+    named = ", ".join(levels)
+    message = (
+        f"Post-operative: the ring of bone is open at the back of {named}. Residual AP there runs "
+        "to the new back wall, and canal AP is not that before surgery."
+    )
+    return (ScanWarning("opened-ring", message, levels[0]),)
+
+
+def _wall_points(neck: NeckGeometry, wall_mm: NDArray[np.float64] | None) -> tuple[Point, ...]:
+    if wall_mm is None:
+        return ()
+    points = neck.frame.centers_lps + wall_mm[:, None] * neck.frame.posteriors_lps
+    return points_of(points[::PROFILE_EVERY])
 
 
 def _refused(segmentation: Segmentation) -> Measurements:

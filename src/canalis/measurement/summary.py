@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.measurement.alignment import cobb_angle_deg, k_line_distances
+from canalis.measurement.endplates import find_lower_endplate
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.masses import MassProfile, crosses, involved_runs, involves
 from canalis.measurement.measurements import (
@@ -26,7 +27,8 @@ from canalis.measurement.types import (
     type_of_patient,
 )
 from canalis.measurement.uncertainty import INTERVAL, edge_error_mm, length_interval_mm
-from canalis.measurement.vertebrae import Vertebra, Zone
+from canalis.measurement.vertebrae import Zone
+from canalis.volume import Mask
 
 Floats = NDArray[np.float64]
 
@@ -83,23 +85,23 @@ def summarize_ossification(
     bodies = tuple(Span(v.upper_mm, v.lower_mm) for v in neck.vertebrae if v.part == "body")
     spans = [mass.involved for mass in masses if mass.involved is not None]
     kinds = [type_of_mass(span, bodies) for span in spans]
-    extents = [mass.extent for mass in masses]
-    upper, lower = min(e.upper_mm for e in extents), max(e.lower_mm for e in extents)
+    upper, lower = min(span.upper_mm for span in spans), max(span.lower_mm for span in spans)
+    levels = _involved(profile, along, neck.zones, "body")
     peak = worst_index(neck)
     index = _op_index(neck)
     summary = Ossification(
         present=True,
         type=type_of_patient(kinds) if bodies else None,
         near_type=near_type_of_patient(spans, bodies) if bodies else None,
-        levels=_involved(profile, along, neck.zones, "body"),
+        levels=levels,
         discs=_involved(profile, along, neck.zones, "disc"),
         bridging=tuple(
             z.name for z in neck.zones if z.part == "disc" and z.name and crosses(profile, along, z)
         ),
         upper_end=_name_at(neck.zones, upper),
         lower_end=_name_at(neck.zones, lower),
-        reaches_c2=_reaches_c2(neck.vertebrae, upper),
-        at_scan_edge=_at_scan_edge(neck, upper, lower),
+        reaches_c2="C2" in levels if any(v.name == "C2" for v in neck.vertebrae) else None,
+        at_scan_edge=_at_scan_edge(neck, masses),
         peak_level=_name_at(neck.zones, float(along[peak])),
         op_index=index,
         op_grade=None if index is None else 1 + (index >= GRADE_2_FROM) + (index >= GRADE_3_FROM),
@@ -199,14 +201,9 @@ def _involved(profile: Floats, along: Floats, zones: tuple[Zone, ...], part: str
     return tuple(z.name for z in zones if z.part in parts and z.name and involves(profile, along, z))
 
 
-def _reaches_c2(vertebrae: tuple[Vertebra, ...], upper_mm: float) -> bool | None:
-    for vertebra in vertebrae:
-        if vertebra.name == "C2":
-            return bool(upper_mm < vertebra.lower_mm)
-    return None
-
-
-def _at_scan_edge(neck: NeckGeometry, upper_mm: float, lower_mm: float) -> bool:
+def _at_scan_edge(neck: NeckGeometry, masses: list[MassProfile]) -> bool:
+    upper_mm = min(mass.extent.upper_mm for mass in masses)
+    lower_mm = max(mass.extent.lower_mm for mass in masses)
     top, foot = neck.extent.at_scan_edge
     along = neck.frame.along_mm
     return bool(
@@ -219,7 +216,7 @@ def _op_index(neck: NeckGeometry) -> int | None:
     if not any(zone.name for zone in neck.zones):
         return None
     near = np.abs(neck.canal.left_mm) <= MIDSAGITTAL_MM
-    midline = neck.mass_edges.thickness_mm[:, near].min(axis=1)
+    midline = neck.mass_edges.thickness_mm[:, near].mean(axis=1)
     along = neck.frame.along_mm
     return sum(
         involves(midline, along, zone)
@@ -229,6 +226,8 @@ def _op_index(neck: NeckGeometry) -> int | None:
 
 
 def _greatest_ratio(planes: tuple[PlaneMeasurement, ...]) -> float | None:
+    if planes and planes[-1].part == "worst" and planes[-1].occupying_ratio_percent is not None:
+        return planes[-1].occupying_ratio_percent
     ratios = [plane.occupying_ratio_percent for plane in planes if plane.occupying_ratio_percent is not None]
     return max(ratios, default=None)
 
@@ -272,15 +271,15 @@ def _intervals(neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], peak: i
     return intervals
 
 
-def measure_alignment(neck: NeckGeometry, bodies: dict[str, PlaneMeasurement]) -> Alignment:
+def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
     """Return K-line and Cobb angle.
 
     Parameters
     ----------
     neck : NeckGeometry
         The neck laid out.
-    bodies : dict of str to PlaneMeasurement
-        Body planes by level.
+    mask : Mask
+        The label map, for the endplates.
 
     Returns
     -------
@@ -289,7 +288,7 @@ def measure_alignment(neck: NeckGeometry, bodies: dict[str, PlaneMeasurement]) -
     """
     reasons: dict[str, str] = {}
     uncertainty: dict[str, float] = {}
-    cobb = _cobb(neck, reasons)
+    cobb = _cobb(neck, mask, reasons)
     if cobb is not None:
         uncertainty["c2_c7_cobb_deg"] = COBB_INTERVAL_DEG
     line = _k_line(neck, reasons)
@@ -326,7 +325,7 @@ def _in_counted_masses(neck: NeckGeometry) -> NDArray[np.bool_]:
     return counted
 
 
-def _cobb(neck: NeckGeometry, reasons: dict[str, str]) -> float | None:
+def _cobb(neck: NeckGeometry, mask: Mask, reasons: dict[str, str]) -> float | None:
     named = {v.name: v for v in neck.vertebrae}
     missing = [name for name in ("C2", "C7") if name not in named or not named[name].whole]
     if missing:
@@ -334,10 +333,18 @@ def _cobb(neck: NeckGeometry, reasons: dict[str, str]) -> float | None:
         return None
     middle = (named["C2"].middle_mm + named["C7"].middle_mm) / 2
     left = neck.frame.plane_at(middle).left_lps
-    angle = cobb_angle_deg(named["C2"].lower_endplate_lps, named["C7"].lower_endplate_lps, left)
+    upper, lower = (
+        find_lower_endplate(mask, named[name], neck.frame, _wall_at(neck, named[name].lower_mm))
+        for name in ("C2", "C7")
+    )
+    angle = cobb_angle_deg(upper, lower, left)
     if angle is None:
         reasons["c2_c7_cobb_deg"] = "The lower endplate of C2 or C7 was not found."
     return angle
+
+
+def _wall_at(neck: NeckGeometry, along_mm: float) -> float:
+    return float(np.interp(along_mm, neck.straight.frame.along_mm, neck.wall_mm))
 
 
 def _k_line(neck: NeckGeometry, reasons: dict[str, str]) -> Floats | None:

@@ -41,8 +41,6 @@ class Vertebra:
         dens's base; of C1 the edges of the arch.
     whole : bool
         False where the scan cuts its body off.
-    lower_endplate_lps : ndarray of shape (m, 3)
-        Points on the lower endplate, rims left out; empty for C1.
     """
 
     label: int
@@ -52,7 +50,6 @@ class Vertebra:
     middle_mm: float
     lower_mm: float
     whole: bool
-    lower_endplate_lps: Floats
 
     @property
     def height_mm(self) -> float:
@@ -102,8 +99,7 @@ def find_vertebrae(straight: StraightLabels, front_mm: Floats) -> tuple[Vertebra
     ring = find_ring(straight)
     if ring is not None:
         span, whole = ring
-        nothing = np.empty((0, 3))
-        found.append(Vertebra(FIRST_VERTEBRA, "C1", "arch", *span, whole, nothing))
+        found.append(Vertebra(FIRST_VERTEBRA, "C1", "arch", *span, whole))
     return tuple(sorted(found, key=lambda vertebra: vertebra.middle_mm))
 
 
@@ -129,8 +125,7 @@ def _body_of(straight: StraightLabels, held: Bools, window: Bools, label: int) -
     upper, lower = upper - half, lower + half
     whole = _ends_inside(straight, tops - 2, columns) and _ends_inside(straight, bottoms + 2, columns)
     name = LEVELS[label - FIRST_VERTEBRA] if label >= FIRST_VERTEBRA else None
-    endplate = _endplate(straight, bottoms, columns)
-    return Vertebra(label, name, "body", upper, (upper + lower) / 2, lower, whole, endplate)
+    return Vertebra(label, name, "body", upper, (upper + lower) / 2, lower, whole)
 
 
 def _without_dens(
@@ -177,18 +172,6 @@ def _ends_inside(straight: StraightLabels, ends: NDArray[np.int_], columns: Bool
     at = np.clip(ends, 0, len(straight.labels) - 1)
     rows, lefts = np.nonzero(columns)
     return bool(straight.in_scan[at, rows, lefts].mean() > WHOLE_ENDPLATE)
-
-
-def _endplate(straight: StraightLabels, bottoms: NDArray[np.int_], columns: Bools) -> Floats:
-    """Return LPS points of the lower endplate under each column, the outliers of lips left out."""
-    rows, lefts = np.nonzero(columns)
-    usual = np.abs(bottoms - np.median(bottoms)) < 3 * max(1.0, float(np.std(bottoms)))
-    frame = straight.frame
-    half = (frame.along_mm[1] - frame.along_mm[0]) / 2
-    at = bottoms[usual]
-    back, left = straight.back_mm[rows[usual], None], straight.left_mm[lefts[usual], None]
-    points = frame.centers_lps[at] + back * frame.posteriors_lps[at] + left * frame.lefts_lps[at]
-    return np.asarray(points - half * frame.normals_lps[at])
 
 
 def _unnamed_bodies(straight: StraightLabels, window: Bools) -> list[Vertebra]:
