@@ -124,6 +124,8 @@ class Wanted:
 
 
 PRESENT_SHARE = 0.62
+LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
+LIP_MM, OSTEOPHYTE_MM = 0.7, 1.6  # middling heights of a healthy rim and of an osteophyte
 
 
 def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
@@ -312,8 +314,9 @@ def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...
     others: list[Growth] = []
     for i in range(C2, C7 + 1):
         upper, lower = neck.vertebrae[i], neck.vertebrae[i + 1]
-        if rng.random() < 0.75 * wear:
-            others += _osteophytes(rng, upper, lower)
+        if rng.random() < LIPPED_SHARE:
+            worn = rng.random() < 0.75 * wear
+            others += _osteophytes(rng, upper, lower, middling_mm=OSTEOPHYTE_MM if worn else LIP_MM)
         if rng.random() < 0.06 * wear:
             others.append(_calcified_disc(rng, upper, lower))
         if rng.random() < 0.14 * wear:
@@ -321,8 +324,10 @@ def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...
     return tuple(others)
 
 
-def _osteophytes(rng: np.random.Generator, upper: Vertebra, lower: Vertebra) -> list[Growth]:
-    size = float(np.clip(rng.lognormal(np.log(1.6), 0.45), 0.5, 4.5))
+def _osteophytes(
+    rng: np.random.Generator, upper: Vertebra, lower: Vertebra, *, middling_mm: float
+) -> list[Growth]:
+    size = float(np.clip(rng.lognormal(np.log(middling_mm), 0.45), 0.3, 4.5))
     side = float(rng.normal(0, 3.5))
     width = float(rng.uniform(7, 22))
     lips = []
