@@ -6,6 +6,7 @@ import pytest
 
 from canalis.measurement.measurements import Alignment, Measurements, Narrowest, Ossification
 from canalis.report.page import make_page
+from canalis.report.record import PLANE_NUMBERS
 from canalis.segment.segmentation import LevelNaming
 from canalis.volume import ScanWarning
 
@@ -141,6 +142,38 @@ def test_a_scan_without_levels_or_centreline_still_has_a_page(neck):
     assert "Levels not named: neither dens nor rib was seen." in said
     assert "narrowest residual AP 11.2 mm;" in said or "narrowest residual AP 11.2 mm." in said
     assert 'class="sagittal"' not in text
+
+
+def unmeasured(neck, levels):
+    """Return the neck with some levels refused, as where slices are too far apart."""
+    planes = []
+    for plane in neck.measurements.planes:
+        if levels is None or plane.level in levels:
+            gone = dict.fromkeys(PLANE_NUMBERS)
+            reasons = dict.fromkeys(PLANE_NUMBERS, "The gap is 4 mm.")
+            plane = replace(plane, **gone, reasons=reasons, uncertainty={}, lines_lps_mm={})
+        planes.append(plane)
+    return replace(neck.measurements, planes=tuple(planes))
+
+
+def residual_curve(page):
+    return re.findall(r'<polyline points="([^"]+)"[^>]*stroke="#1f6fa8"', page)
+
+
+def test_lengths_that_were_refused_are_not_drawn_in_the_profile_either(neck):
+    assert 'class="profile"' not in page_of(neck, unmeasured(neck, None))
+    whole = residual_curve(page_of(neck))
+    broken = residual_curve(page_of(neck, unmeasured(neck, {"C5"})))
+    assert len(whole) == 1
+    assert len(broken) == 2
+    assert sum(map(len, broken)) < len(whole[0])
+
+
+def test_a_canal_that_was_not_measured_is_not_called_wide(neck):
+    said = words_of(page_of(neck, unmeasured(neck, None)))
+    assert "Canal AP below 10 mm – not measured" in said
+    assert "nowhere that was measured" in words_of(page_of(neck, unmeasured(neck, {"C5"})))
+    assert "Not measured: The gap is 4 mm." in said
 
 
 def test_markup_in_a_message_is_shown_not_obeyed(neck):

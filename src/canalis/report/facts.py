@@ -38,13 +38,18 @@ def neck_facts(measurements: Measurements) -> list[Fact]:
 
 def _narrow(measurements: Measurements) -> Fact:
     """Return where the anatomical canal itself is narrow, ossified or not."""
-    below = {
-        plane.level: plane.canal_ap_mm
+    name = f"Canal AP below {NARROW_CANAL_MM:g} mm"
+    sizes = [
+        (plane.level or "no name", plane.canal_ap_mm)
         for plane in measurements.planes
-        if plane.part != "worst" and plane.canal_ap_mm is not None and plane.canal_ap_mm < NARROW_CANAL_MM
-    }
-    said = [f"{level or 'no name'} ({number(value)} mm)" for level, value in below.items()]
-    return Fact(f"Canal AP below {NARROW_CANAL_MM:g} mm", join(said) or "nowhere")
+        if plane.part != "worst"
+    ]
+    known = [(level, size) for level, size in sizes if size is not None]
+    if not known:
+        return Fact(name, f"{DASH} not measured")
+    below = [f"{level} ({number(size)} mm)" for level, size in known if size < NARROW_CANAL_MM]
+    nowhere = "nowhere" if len(known) == len(sizes) else "nowhere that was measured"
+    return Fact(name, join(below) or nowhere)
 
 
 def _extent(ossification: Ossification) -> list[Fact]:
@@ -73,12 +78,11 @@ def _alignment(alignment: Alignment) -> list[Fact]:
     k_line = alignment.k_line or DASH
     distance = _measured(alignment, "k_line_distance_mm", "mm", 1)
     crossed = "" if alignment.k_line_distance_mm is None else f"negative when crossed, {SUPINE}"
+    lordosis = "" if alignment.c2_c7_cobb_deg is None else f"lordosis positive, {SUPINE}"
     return [
         Fact("K-line (C2–C7)", k_line, alignment.reasons.get("k_line", SUPINE)),
         Fact("Distance to K-line", distance, crossed),
-        Fact(
-            "C2–C7 Cobb angle", _measured(alignment, "c2_c7_cobb_deg", "°", 0), f"lordosis positive, {SUPINE}"
-        ),
+        Fact("C2–C7 Cobb angle", _measured(alignment, "c2_c7_cobb_deg", "°", 0), lordosis),
     ]
 
 

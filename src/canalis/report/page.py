@@ -173,17 +173,19 @@ def _svg(picture: Drawing | None) -> str:
 
 
 def _worst_title(plane: PlaneMeasurement) -> str:
-    name = "Worst plane" if plane.ossification_thickness_mm else "Narrowest plane"
+    name = "Narrowest plane" if plane.ossification_thickness_mm == 0 else "Worst plane"
     return f"{name}, {plane.level}." if plane.level else f"{name}."
 
 
 def _strip_words(plane: PlaneMeasurement) -> str:
-    return f"{words.number(plane.residual_ap_mm)} mm" if plane.residual_ap_mm is not None else "not measured"
+    return f"{words.number(plane.residual_ap_mm)} mm" if plane.residual_ap_mm is not None else words.DASH
 
 
 def _worst_words(plane: PlaneMeasurement) -> str:
     """Return what the rulers show, in words."""
     error = plane.uncertainty.get
+    if plane.residual_ap_mm is None:
+        return f"Not measured: {plane.reasons.get('residual_ap_mm', 'no reason was given')}"
     free = words.with_error(plane.residual_ap_mm, error("residual_ap_mm"), "mm")
     if not plane.ossification_thickness_mm:
         return f"Residual AP {free} on the midline."

@@ -3,19 +3,21 @@
 It stands over the strip of axial pictures: each level's body lies over its own picture.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.measurement.measurements import Measurements, PlaneMeasurement, ProfileSample
 from canalis.report.drawing import PAPER, Drawing
 from canalis.report.words import with_error
 
 WIDTH_MM: Final = 178.0  # of an A4 page within its margins
 HEIGHT_MM: Final = 40.0
 TOP, BOTTOM = 3.5, 34.0
+WIDEST_STEP = 4.0  # of the median step: levels of unlike height stretch the scale by less
 ROOM_BELOW = 0.25  # of the scale: as much between the two curves holds a line of words
 INK, FAINT, GRID = "#1d2733", "#6b7785", "#dfe4ea"
 RESIDUAL, THICKNESS = "#1f6fa8", "#b8690b"
@@ -27,19 +29,19 @@ def levels_shown(measurements: Measurements) -> tuple[PlaneMeasurement, ...]:
 
 
 def draw_profile(measurements: Measurements) -> Drawing | None:
-    """Return the profile, or None where it has too few samples to draw.
+    """Return the profile, or None where nothing of it was measured.
 
     Parameters
     ----------
     measurements : Measurements
-        With a profile of two samples or more.
+        With their profile. Where a body or disc was left out, so is the profile at it.
 
     Returns
     -------
     Drawing or None
         A page wide, the head on the left.
     """
-    samples = measurements.profile
+    samples = [sample for sample in measurements.profile if _was_measured(measurements, sample)]
     if len(samples) < 2:
         return None
     along = np.array([sample.along_mm for sample in samples])
@@ -60,6 +62,12 @@ def draw_profile(measurements: Measurements) -> Drawing | None:
         _draw_curve(graph, x[shown], curves[field][shown], kept, top_mm, color=color)
     _mark_narrowest(graph, measurements, along, x, top_mm)
     return graph
+
+
+def _was_measured(measurements: Measurements, sample: ProfileSample) -> bool:
+    """Return whether the sample's own body or disc has its canal AP; any has, where it has no plane."""
+    own = [plane for plane in measurements.planes if plane.level is not None and plane.level == sample.level]
+    return any(plane.canal_ap_mm is not None for plane in own or measurements.planes)
 
 
 def _height(value_mm: NDArray[np.float64] | float, top_mm: float) -> NDArray[np.float64]:
@@ -126,12 +134,21 @@ def _draw_curve(
     color: str,
     dash: str = "",
 ) -> None:
-    if error is not None:
-        upper = list(zip(x, _height(values + error, top_mm), strict=True))
-        lower = list(zip(x, _height(values - error, top_mm), strict=True))
-        graph.area(upper + lower[::-1], color=color, opacity=0.16)
-    points = np.stack([x, _height(values, top_mm)], axis=1)
-    graph.path(points, color=color, width=0.3 if dash else 0.55, dash=dash, cased=False)
+    for run in _runs(x):
+        if error is not None:
+            upper = list(zip(x[run], _height(values[run] + error[run], top_mm), strict=True))
+            lower = list(zip(x[run], _height(values[run] - error[run], top_mm), strict=True))
+            graph.area(upper + lower[::-1], color=color, opacity=0.16)
+        points = np.stack([x[run], _height(values[run], top_mm)], axis=1)
+        graph.path(points, color=color, width=0.3 if dash else 0.55, dash=dash, cased=False)
+
+
+def _runs(x: NDArray[np.float64]) -> list[slice]:
+    """Return the stretches without a hole: samples left out part the curve."""
+    steps = np.diff(x)
+    breaks = np.flatnonzero(steps > WIDEST_STEP * np.median(steps)) + 1 if len(steps) else np.array([], int)
+    edges = [0, *breaks.tolist(), len(x)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges) if b - a > 1]
 
 
 def _mark_narrowest(

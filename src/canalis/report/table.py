@@ -85,8 +85,9 @@ def make_table(measurements: Measurements) -> Table:
         of_level = [w for w in measurements.warnings if _concerns(w, plane) and w not in said]
         said.update(of_level)
         cells = tuple(_cell(table, plane, column) for column in COLUMNS)
-        level = plane.level or ("worst" if plane.part == "worst" else "no name")
-        table.rows.append(Row(level, PART[plane.part], cells, tuple(w.message for w in of_level)))
+        table.rows.append(
+            Row(plane.level or "no name", PART[plane.part], cells, tuple(w.message for w in of_level))
+        )
     return table
 
 

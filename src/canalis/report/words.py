@@ -184,8 +184,7 @@ def _ratio(measurements: Measurements) -> str:
     if not ossification.present:
         return ""
     if ossification.max_occupying_ratio_percent is None:
-        reason = ossification.reasons.get("max_occupying_ratio_percent", "not measured")
-        return f"occupying ratio not given ({reason})"
+        return f"occupying ratio not given ({_reason(ossification.reasons, 'max_occupying_ratio_percent')})"
     words = ratio_in_words(ossification.max_occupying_ratio_percent, ratio_error(measurements))
     where = f" at {ossification.peak_level}" if ossification.peak_level else ""
     return f"greatest occupying ratio {words}{where}"
@@ -196,11 +195,16 @@ def _k_line(measurements: Measurements) -> str:
     if alignment.k_line is None:
         if not measurements.ossification.present:
             return ""
-        return f"K-line not given ({alignment.reasons.get('k_line', 'not measured')})"
+        return f"K-line not given ({_reason(alignment.reasons, 'k_line')})"
     error = alignment.uncertainty.get("k_line_distance_mm")
     if alignment.k_line_distance_mm is None:
         return f"K-line {alignment.k_line}"
     return f"K-line {alignment.k_line} ({with_error(alignment.k_line_distance_mm, error, 'mm')})"
+
+
+def _reason(reasons: dict[str, str], name: str) -> str:
+    """Return a reason as it stands within a sentence."""
+    return _lowered(reasons.get(name, "not measured")).rstrip(".")
 
 
 def why_this_type(measurements: Measurements) -> list[str]:
@@ -208,7 +212,8 @@ def why_this_type(measurements: Measurements) -> list[str]:
     ossification = measurements.ossification
     if not ossification.present:
         return []
-    said = [_mass(index, mass, len(ossification.masses)) for index, mass in enumerate(ossification.masses, 1)]
+    masses, named = ossification.masses, measurements.levels.source is not None
+    said = [_mass(index, mass, len(masses), named=named) for index, mass in enumerate(masses, 1)]
     kinds = [mass.type for mass in ossification.masses]
     if ossification.type and kinds:
         counts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
@@ -220,9 +225,9 @@ def why_this_type(measurements: Measurements) -> list[str]:
     return said + _ossification_details(ossification)
 
 
-def _mass(index: int, mass: Mass, count: int) -> str:
+def _mass(index: int, mass: Mass, count: int, *, named: bool) -> str:
     covers = f"bodies {join(mass.levels)}" if len(mass.levels) > 1 else f"body {join(mass.levels)}"
-    where = covers if mass.levels else "no body"
+    where = covers if mass.levels else "no body" if named else "levels without a name"
     discs = f", at discs {join(mass.discs)}" if mass.discs else ""
     size = (
         f"{number(mass.length_mm, 0)} mm long, up to {number(mass.max_thickness_mm)} mm thick, "
