@@ -23,7 +23,7 @@ from canalis.volume import ScanWarning
 
 SETTLED = "settled"
 COARSE = 5.0  # the nearest-pixel stage ends when points move this many times faster than "settled"
-COARSE_SHARE = 0.6  # of all iterations that the nearest-pixel stage may take
+COARSE_SHARE = 0.9  # of all iterations that the nearest-pixel stage may take
 NARROWING = 0.92  # by which bone_edge's search narrows in each step
 WINDOW_MARGIN_MM = 2.0  # read beyond the limit, for edges that the limit keeps points from
 

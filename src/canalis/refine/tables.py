@@ -1,9 +1,8 @@
 """Pictures laid out so that many curves can be read on them at once.
 
 One square window a plane is cut round the start contour, with square pixels whatever the image's
-were. Fields are worked out there, then written into :class:`Tables` of half the pitch. Reading a
-table is one gather for all planes: the nearest pixel while a contour is on its way, bilinear once
-it comes to rest.
+were. Fields are worked out there and kept as :class:`Tables`. Reading a table is one gather for all
+planes: the nearest pixel while a contour is on its way, bilinear once it comes to rest.
 """
 
 from dataclasses import dataclass
@@ -202,14 +201,5 @@ class Tables:
 
 
 def tabulated(values: NDArray[Any], windows: Windows) -> Tables:
-    """Return values of shape (K, side, side) as tables of half the pitch, linearly between pixels.
-
-    A nearest reading then lies within a quarter of an image pixel.
-    """
-    side = 2 * windows.side - 1
-    fine = np.empty((len(values), side, side), dtype=values.dtype)
-    fine[:, ::2, ::2] = values
-    fine[:, 1::2, ::2] = (values[:, 1:] + values[:, :-1]) * np.float32(0.5)
-    fine[:, :, 1::2] = (fine[:, :, 2::2] + fine[:, :, :-2:2]) * np.float32(0.5)
-    halved = Windows(corner=windows.corner, pitch_mm=windows.pitch_mm / 2, side=side)
-    return Tables(windows=halved, flat=fine.reshape(-1))
+    """Return values of shape (K, side, side), float32 or complex64, as tables."""
+    return Tables(windows=windows, flat=np.ascontiguousarray(values).reshape(-1))
