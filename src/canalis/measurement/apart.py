@@ -64,11 +64,13 @@ def _narrowings(neck: NeckGeometry) -> list[tuple[float, Apart]]:
     inside = (field > 0) & (sections.canal > 0)
     parts, _ = ndimage.label(inside, structure=np.ones((3, 3, 3)))
     along = neck.frame.along_mm
-    cell = float((along[1] - along[0]) * (sections.back_mm[1] - sections.back_mm[0]) ** 2)
+    step = float(sections.back_mm[1] - sections.back_mm[0])
+    cell = float(along[1] - along[0]) * step**2
     things = []
     for part, box in enumerate(ndimage.find_objects(parts), start=1):
         own = parts[box] == part
-        thickest = float(own.sum(axis=1).max() * (sections.back_mm[1] - sections.back_mm[0]))
+        covered = np.clip(field[box] / step + 0.5, 0.0, 1.0) * ndimage.binary_dilation(own)
+        thickest = float(covered.sum(axis=1).max() * step)
         if own.sum() * cell < LEAST_APART_MM3 or thickest < LEAST_APART_MM:
             continue
         weights = own.sum(axis=(1, 2))

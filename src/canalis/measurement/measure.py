@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from canalis.labels import LEVELS
 from canalis.measurement.apart import find_apart, find_metal
+from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
 from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
@@ -66,7 +67,9 @@ def measure_segmentation(
         levels=segmentation.levels,
         planes=planes,
         narrowest=find_narrowest(planes),
-        ossification=summarize_ossification(neck, planes, lengths=fine),
+        ossification=summarize_ossification(
+            neck, planes, lengths=fine, double=find_double_layer(neck, counted, volume)
+        ),
         alignment=measure_alignment(neck, segmentation.mask),
         apart=find_apart(neck, counted) + metal,
         warnings=(*segmentation.warnings, *possible_fusions(neck, wall), *_opened(neck), *metal_warnings),

@@ -11,6 +11,7 @@ from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.masses import MassProfile, crosses, involved_runs, involves
 from canalis.measurement.measurements import (
     Alignment,
+    DoubleLayerSign,
     Mass,
     Narrowest,
     Ossification,
@@ -59,7 +60,7 @@ def find_narrowest(planes: tuple[PlaneMeasurement, ...]) -> Narrowest:
 
 
 def summarize_ossification(
-    neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], *, lengths: bool
+    neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], *, lengths: bool, double: DoubleLayerSign
 ) -> Ossification:
     """Return the ossification of the whole neck.
 
@@ -71,6 +72,8 @@ def summarize_ossification(
         The worst place last.
     lengths : bool
         False where pixels are too coarse for lengths.
+    double : DoubleLayerSign
+        As found in the CT.
 
     Returns
     -------
@@ -113,6 +116,7 @@ def summarize_ossification(
         side=_side(neck, peak),
         compression_angle_deg=compression_angle_deg(neck, peak),
         shape=hill_or_plateau(profile, along),
+        double_layer_sign=double,
         masses=tuple(_as_mass(mass, bodies, neck) for mass in masses),
         uncertainty=_intervals(neck, planes, peak) if lengths else {},
         reasons={} if lengths else dict.fromkeys(_LENGTHS, "Pixels are over 1.5 mm."),

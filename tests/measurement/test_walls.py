@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from canalis.measurement import measure_segmentation
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Mask, Volume
+
+FIVE = ("C3", "C4", "C5", "C6", "C7")
+
+
+def codes(measured):
+    return {warning.code: warning.level for warning in measured.warnings}
+
+
+def test_a_whole_ring_is_not_called_opened(make_neck):
+    assert "opened-ring" not in codes(measure_segmentation(*make_neck()))
+
+
+def test_a_ring_without_laminae_is_post_operative(make_neck, plans):
+    measured = measure_segmentation(*make_neck(plans[0](opened=("C4", "C5"))))
+    assert codes(measured)["opened-ring"] == "C4"
+    assert "C4, C5" in measured.warnings[-1].message
+
+
+def test_a_body_whose_wall_stands_back_is_a_possible_fusion(make_neck, plans):
+    """OPLL that was labelled as bone: the canal's front stands 3 mm back behind C5."""
+    plan, growth, top = plans
+    segmentation, volume = make_neck(
+        plan(bodies=FIVE, growths=(growth(top(2), top(2) + 14, 3.0, width_mm=20),))
+    )
+    labels = segmentation.mask.labels.copy()
+    labels[labels == 2] = 15
+    fused = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    measured = measure_segmentation(fused, volume)
+    assert codes(measured)["possible-fused-opll"] == "C5"
+    assert measured.ossification.present is False
+
+
+def test_bodies_in_line_are_no_fusion(make_neck, plans):
+    measured = measure_segmentation(*make_neck(plans[0](bodies=FIVE, tilt_deg=10)))
+    assert "possible-fused-opll" not in codes(measured)
+    assert len(measured.posterior_wall_lps_mm) == len(measured.centerline_lps_mm)
+
+
+def test_the_wall_goes_on_straight_under_ossification(make_neck, plans):
+    plan, growth, top = plans
+    neck = plan(bodies=FIVE, growths=(growth(top(2), top(2) + 14, 4.0),))
+    measured = measure_segmentation(*make_neck(neck))
+    center, wall = np.array(measured.centerline_lps_mm), np.array(measured.posterior_wall_lps_mm)
+    distance = np.linalg.norm(wall - center, axis=1)
+    middle = slice(len(center) // 4, -len(center) // 4)
+    assert np.abs(distance[middle] - 6.5).max() < 0.3
+
+
+def relabelled_front(make_neck, plans, growth_of):
+    """A growth of the front wall with label 4: not OPLL."""
+    plan, growth, top = plans
+    segmentation, volume = make_neck(plan(growths=(growth_of(growth, top),)))
+    labels = np.where(segmentation.mask.labels == 2, 4, segmentation.mask.labels).astype(np.uint8)
+    return measure_segmentation(replace(segmentation, mask=Mask(labels, segmentation.mask.affine)), volume)
+
+
+def test_other_narrowing_lies_apart_and_takes_of_the_residual_canal_only(make_neck, plans):
+    measured = relabelled_front(make_neck, plans, lambda growth, top: growth(top(2) - 3, top(2) + 3, 3.0))
+    assert [(thing.kind, thing.level) for thing in measured.apart] == [("osteophyte", "C4/5")]
+    assert measured.apart[0].thickness_mm == pytest.approx(3.0, abs=0.4)
+    assert measured.ossification.present is False
+    disc = next(plane for plane in measured.planes if plane.level == "C4/5" and plane.part == "disc")
+    assert disc.ossification_thickness_mm == 0.0
+    assert disc.canal_ap_mm - disc.residual_ap_mm == pytest.approx(3.0, abs=0.4)
+
+
+def test_a_growth_between_endplates_is_a_calcified_disc(make_neck, plans):
+    measured = relabelled_front(make_neck, plans, lambda growth, top: growth(top(2) - 4, top(2) - 1, 2.5))
+    assert [thing.kind for thing in measured.apart] == ["calcified disc"]
+
+
+def test_metal_beside_the_canal_is_named_with_its_level(make_neck):
+    segmentation, volume = make_neck()
+    middle = np.round(
+        volume.to_index(np.array(measure_segmentation(segmentation, volume).planes[2].center_lps_mm))
+    )
+    hu = volume.hu.copy()
+    z, y, x = middle.astype(int)
+    hu[z - 2 : z + 3, y - 34 : y - 24, x - 6 : x + 6] = 3071
+    measured = measure_segmentation(segmentation, Volume(hu, volume.affine, volume.acquisition))
+    assert ("metal", "C4") in [(thing.kind, thing.level) for thing in measured.apart]
+    assert codes(measured)["metal"] == "C4"
+
+
+def double_layered(make_neck, plans, strip_hu, strip_mm):
+    """A 5 mm plate of 900 HU with a strip inside it, 1 mm from its back."""
+    plan, growth, top = plans
+    neck = plan(growths=(growth(top(1), top(2) + 12, 5.0, width_mm=12),))
+    segmentation, volume = make_neck(neck)
+    thinner = make_neck(plan(growths=(growth(top(1), top(2) + 12, 4.0, width_mm=12),)))[0].mask.labels == 2
+    inner = (
+        make_neck(plan(growths=(growth(top(1), top(2) + 12, 4.0 - strip_mm, width_mm=12),)))[0].mask.labels
+        == 2
+    )
+    hu = volume.hu.copy()
+    hu[segmentation.mask.labels == 2] = 900
+    hu[thinner & ~inner] = strip_hu
+    return measure_segmentation(Segmentation(segmentation.mask, segmentation.levels), replace(volume, hu=hu))
+
+
+def test_plate_strip_and_rim_are_a_double_layer_candidate(make_neck, plans):
+    found = double_layered(make_neck, plans, 80, 1.2).ossification.double_layer_sign
+    assert found.candidate
+    assert {"C4", "C5"} <= set(found.planes)
+
+
+def test_a_dense_mass_is_no_double_layer(make_neck, plans):
+    assert double_layered(make_neck, plans, 880, 1.2).ossification.double_layer_sign.candidate is False
+
+
+def test_a_wide_core_of_marrow_is_no_double_layer(make_neck, plans):
+    assert double_layered(make_neck, plans, 300, 3.0).ossification.double_layer_sign.candidate is False
+
+
+def test_without_densities_the_sign_is_not_looked_for(make_neck, plans):
+    segmentation, _ = make_neck(plans[0](growths=(plans[1](10, 30, 4.0),)))
+    assert measure_segmentation(segmentation, None).ossification.double_layer_sign.candidate is None
