@@ -3,7 +3,6 @@
 import math
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -256,11 +255,3 @@ def skip_or_fail(what: str) -> None:
 @pytest.fixture(scope="session")
 def missing_here():
     return skip_or_fail
-
-
-@pytest.fixture(scope="session")
-def real_scan() -> Path:
-    data = Path(os.environ.get("CANALIS_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
-    if not (data / "vhm_head_dicom").is_dir():
-        skip_or_fail("no vhm_head_dicom in ../shared/data; name its folder in CANALIS_DATA")
-    return data / "vhm_head_dicom"
