@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from canalis.result_folder import check_free, result_folder
 from canalis.run_record import Stopwatch, make_run_record, write_run_record
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import INCOMPLETE_SCAN_CODES, Mask, Progress, ScanWarning, Volume
+
+if TYPE_CHECKING:
+    from canalis.measurement.refined import Refinement
 
 AIR_BELOW_HU: Final = -300  # no tissue, and no foam of a head rest either, is less dense
 LEAST_TISSUE: Final = 1e-3  # share of voxels; less is a table, a wire, or noise
@@ -207,11 +210,12 @@ def _measure(
 ) -> tuple[Measurements, Segmentation | None]:
     """Return the measurements, and what they were measured on unless the scan was refused."""
     from canalis.measurement import measure_segmentation
+    from canalis.measurement.refined import refine_segmentation
 
     empty = why_empty(volume)
     if empty is not None:
         return _refused(volume, empty), None
-    segmentation = drawn
+    segmentation, refinement = drawn, None
     if segmentation is None:
         from canalis.segment import segment
 
@@ -220,8 +224,12 @@ def _measure(
                 segmentation = segment(volume, hint=hint, progress=progress)
         except RefusedError as error:
             return _refused(volume, ScanWarning("no-neck", str(error))), None
+        with watch.stage("refine"):
+            segmentation, refinement = refine_segmentation(segmentation, volume, progress=progress)
     with watch.stage("measure"):
         measurements = measure_segmentation(segmentation, volume, progress=progress)
+    if refinement is not None:
+        measurements = with_refinement(measurements, refinement)
     return with_scan_warnings(measurements, volume), segmentation
 
 
@@ -251,6 +259,14 @@ def why_empty(volume: Volume) -> ScanWarning | None:
 def _refused(volume: Volume, why: ScanWarning) -> Measurements:
     refused = Measurements(status="refused", levels=NOT_NAMED, warnings=(why,))
     return with_scan_warnings(refused, volume)
+
+
+def with_refinement(measurements: Measurements, refinement: "Refinement") -> Measurements:
+    """Return measurements with each plane told whose outline it has, and where the contour failed."""
+    planes = tuple(
+        replace(plane, refined=refinement.refined_at(plane.center_lps_mm)) for plane in measurements.planes
+    )
+    return replace(measurements, planes=planes, warnings=(*measurements.warnings, *refinement.warnings))
 
 
 def with_scan_warnings(measurements: Measurements, volume: Volume) -> Measurements:

@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_nothing(study, measured, tmp_path):
 
 @pytest.mark.parametrize(
     "words",
-    [["--hint", "C9=3"], ["--hint", "C2"], ["--nonsense"], ["--hint", "C2=1040", "--segmentation", "x"]],
+    [["--hint", "C4=1040"], ["--hint", "C2"], ["--nonsense"], ["--hint", "C2=1040", "--segmentation", "x"]],
 )
 def test_wrong_usage_exits_with_2(run, study, tmp_path, words):
     out = tmp_path / "out"

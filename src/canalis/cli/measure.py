@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from canalis.cli.progress import shown_progress
-from canalis.labels import LEVELS
 
-HINT = re.compile(rf"({'|'.join(LEVELS)})=(-?\d+(?:\.\d+)?)")
+HINT = re.compile(r"(C2)=(-?\d+(?:\.\d+)?)")
 
 
 def measure(
@@ -26,7 +25,7 @@ def measure(
     ] = None,
     hint: Annotated[
         str | None,
-        typer.Option(metavar="C2=Z_MM", help="A level and the height of its middle (LPS mm) to count from."),
+        typer.Option(metavar="C2=Z_MM", help="Height of the middle of C2 (LPS mm), to count levels from."),
     ] = None,
     segmentation: Annotated[
         Path | None,
@@ -74,7 +73,7 @@ def parse_hint(hint: str | None) -> tuple[str, float] | None:
         return None
     found = HINT.fullmatch(hint)
     if found is None:
-        raise typer.BadParameter(f"Expected a level and its height, such as C2=1079.0, found {hint!r}.")
+        raise typer.BadParameter(f"Expected the height of C2, such as C2=1079.0, found {hint!r}.")
     return found[1], float(found[2])
 
 

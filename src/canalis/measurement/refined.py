@@ -1,0 +1,273 @@
+"""The network's canal outline, moved onto the bone's edge by the active contour.
+
+Outlines are taken from the network's soft edge on planes along the centreline, refined together as one
+tube, and what each point moved is added to the soft edge around it: every plane that is measured
+afterwards sees the refined canal. Points along ossification stay where they were: there the bone edge
+is the back of the mass, not the canal's wall.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, special
+from scipy.spatial import cKDTree
+
+from canalis.labels import ANATOMICAL_CANAL
+from canalis.measurement.centerline import trace_centerline
+from canalis.measurement.edges import EDGE_BLUR_MM, PROBABILITY_SATURATION, EdgeField, Edges, find_edges
+from canalis.measurement.frame import MovingFrame
+from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM
+from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
+from canalis.refine import Guides, refine_outlines
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Probability, Progress, ScanWarning, Volume
+
+Floats = NDArray[np.float64]
+
+EVERY_MM = 4.0  # between planes: what TUBE_ENERGY ties
+PIXEL_MM = 0.4  # of the planes' pictures
+POINTS = 72  # on an outline: 0.7 mm apart
+RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
+BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside stay where they are
+FURTHEST_MM = 1.2  # a soft edge is a distance no further out than this
+AIR_HU = -1024.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Refinement:
+    """What the active contour did.
+
+    Attributes
+    ----------
+    centers_lps : ndarray of shape (K, 3)
+        Where the planes cross the centreline, LPS+ mm.
+    settled : ndarray of shape (K,)
+        True where the contour settled; elsewhere the network's outline stays.
+    moved_mm : ndarray of shape (K, POINTS)
+        How far each point moved, outwards positive.
+    """
+
+    centers_lps: Floats
+    settled: NDArray[np.bool_]
+    moved_mm: Floats
+
+    def refined_at(self, point_lps: tuple[float, float, float]) -> bool:
+        """Return whether the outline around a place of the centreline is the active contour's."""
+        apart = np.linalg.norm(self.centers_lps - np.array(point_lps), axis=1)
+        return bool(len(apart) and apart.min() <= EVERY_MM and self.settled[int(apart.argmin())])
+
+    @property
+    def warnings(self) -> tuple[ScanWarning, ...]:
+        """What the reader of a result must know of it."""
+        lost = int((~self.settled).sum())
+        if not lost:
+            return ()
+        message = f"The contour did not settle on {lost} of {len(self.settled)} planes along the canal;"
+        return (ScanWarning("contour-not-settled", f"{message} the network's outline was kept there."),)
+
+
+def refine_segmentation(
+    segmentation: Segmentation, volume: Volume, *, progress: Progress | None = None
+) -> tuple[Segmentation, Refinement | None]:
+    """Return a segmentation whose canal lies on the bone's edge where there is one.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        A network's: one without soft edges, drawn by hand, is given back as it is.
+    volume : Volume
+        The CT.
+    progress : callable, optional
+        Told when it starts and ends.
+
+    Returns
+    -------
+    segmentation : Segmentation
+        The same but for the canal's soft edge; its label map stays the network's.
+    refinement : Refinement or None
+        Plane by plane. None where nothing was refined: no soft edges, no canal, or voxels too coarse
+        for any length.
+    """
+    tell = progress or (lambda what, done, of: None)
+    _, pixel, gap = sorted(volume.spacing_mm)
+    edges = find_edges(segmentation) if segmentation.canal is not None else None
+    if edges is None or segmentation.canal is None or pixel > LARGEST_PIXEL_MM or gap > LARGEST_GAP_MM:
+        return segmentation, None
+    extent = extent_of(segmentation.mask, ANATOMICAL_CANAL)
+    frame = trace_centerline(edges.canal, extent)
+    if frame is None:
+        return segmentation, None
+    tell("Refining", 0, 1)
+    shift, refinement = find_shift(edges, frame, extent, volume)
+    tell("Refining", 1, 1)
+    return replace(segmentation, canal=_moved(segmentation.canal, shift)), refinement
+
+
+def find_shift(
+    edges: Edges, frame: MovingFrame, extent: Extent, volume: Volume
+) -> tuple["Shift", Refinement]:
+    """Return how far the canal's edge is to be moved around it, and what the contours did.
+
+    Parameters
+    ----------
+    edges : Edges
+        A network's.
+    frame : MovingFrame
+        The centreline.
+    extent : Extent
+        Where in the scan the canal was found.
+    volume : Volume
+        The CT.
+    """
+    places = np.arange(frame.along_mm[0], frame.along_mm[-1] + 1e-6, EVERY_MM)
+    sections = cut_sections(edges, extent, frame.at(places), pixel_mm=PIXEL_MM)
+    radii, middles = _radii(sections)
+    usable = sections.whole & np.isfinite(radii).all(axis=1)
+    places, radii, middles = places[usable], radii[usable], middles[usable]
+    if not len(places):
+        nothing = np.zeros((0, POINTS))
+        return Shift(frame, places, middles, nothing), Refinement(
+            np.zeros((0, 3)), np.zeros(0, bool), nothing
+        )
+    ticks = sections.back_mm
+    there = frame.at(places)
+    moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, places, volume)
+    return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shift:
+    """How far the canal's edge moves outwards, around the centreline and along it.
+
+    Attributes
+    ----------
+    frame : MovingFrame
+        The centreline.
+    along_mm : ndarray of shape (K,)
+        Places of the planes.
+    middles_mm : ndarray of shape (K, 2)
+        The canal's middle in each, back and left of the centreline.
+    moved_mm : ndarray of shape (K, POINTS)
+        Outwards, at each direction from that middle.
+    """
+
+    frame: MovingFrame
+    along_mm: Floats
+    middles_mm: Floats
+    moved_mm: Floats
+
+    def at(self, points_lps: Floats) -> Floats:
+        """Return the movement, mm, at points of shape (n, 3) near the canal's edge."""
+        if not len(self.along_mm):
+            return np.zeros(len(points_lps))
+        frame = self.frame
+        _, nearest = cKDTree(frame.centers_lps).query(points_lps)
+        offset = points_lps - frame.centers_lps[nearest]
+        along = frame.along_mm[nearest] - (offset * frame.normals_lps[nearest]).sum(axis=1)
+        back = (offset * frame.posteriors_lps[nearest]).sum(axis=1)
+        left = (offset * frame.lefts_lps[nearest]).sum(axis=1)
+        back -= np.interp(along, self.along_mm, self.middles_mm[:, 0])
+        left -= np.interp(along, self.along_mm, self.middles_mm[:, 1])
+        row = np.interp(along, self.along_mm, np.arange(len(self.along_mm)))
+        column = np.mod(np.arctan2(left, back), 2 * np.pi) * POINTS / (2 * np.pi)
+        ring = np.concatenate([self.moved_mm, self.moved_mm[:, :1]], axis=1)
+        move = ndimage.map_coordinates(ring, [row, column], order=1, mode="nearest")
+        beyond = np.abs(along - np.clip(along, self.along_mm[0], self.along_mm[-1]))
+        return np.asarray(move * np.clip(1 - beyond / EVERY_MM, 0, 1))
+
+
+def _moved(canal: Probability, shift: Shift) -> Probability:
+    """Return a probability whose edge, seen as a distance, is moved."""
+    share = np.clip(canal.values / 255.0, PROBABILITY_SATURATION, 1 - PROBABILITY_SATURATION)
+    distance = EDGE_BLUR_MM * special.ndtri(share)
+    near = np.argwhere(np.abs(distance) <= FURTHEST_MM)
+    move = shift.at(canal.to_lps(near.astype(float)))
+    at = tuple(near.T)
+    values = canal.values.copy()
+    values[at] = np.rint(255.0 * special.ndtr((distance[at] + move) / EDGE_BLUR_MM)).astype(np.uint8)
+    return Probability(values, canal.affine)
+
+
+def _angles() -> Floats:
+    """Return the directions of the rays: the first to the back, then round by the patient's left."""
+    return np.arange(POINTS) * 2 * np.pi / POINTS
+
+
+def _rays(middles: Floats, radii: Floats) -> Floats:
+    """Return (back, left) mm, shape (K, POINTS, 2), of places on the rays."""
+    way = np.stack([np.cos(_angles()), np.sin(_angles())], axis=-1)
+    return np.asarray(middles[:, None, :] + radii[..., None] * way)
+
+
+def _radii(sections: Sections) -> tuple[Floats, Floats]:
+    """Return where rays from the middle of each section leave the canal, else NaN; and those middles."""
+    ticks, step = sections.back_mm, sections.back_mm[1] - sections.back_mm[0]
+    inside = sections.canal > 0
+    count = np.maximum(inside.sum(axis=(1, 2)), 1)
+    back = (inside.sum(axis=2) * ticks).sum(axis=1) / count
+    left = (inside.sum(axis=1) * sections.left_mm).sum(axis=1) / count
+    middles = np.stack([back, left], axis=1)
+    out = np.arange(0.0, LONGEST_RAY_MM, RAY_STEP_MM)
+    radii = np.full((len(middles), POINTS), np.nan)
+    for k, section in enumerate(sections.canal):
+        at = _rays(np.repeat(middles[k : k + 1], len(out), axis=0), np.repeat(out[:, None], POINTS, axis=1))
+        field = ndimage.map_coordinates(
+            section, ((at - ticks[0]) / step).transpose(2, 0, 1), order=1, cval=-1.0
+        )
+        gone = field <= 0
+        first = gone.argmax(axis=0)
+        found = gone.any(axis=0) & (first > 0)
+        high, low = field[first - 1, range(POINTS)], field[first, range(POINTS)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            radius = out[first - 1] + RAY_STEP_MM * high / (high - low)
+        radii[k] = np.where(found, radius, np.nan)
+    return radii, middles
+
+
+def _moves(
+    edges: Edges,
+    there: MovingFrame,
+    ticks: Floats,
+    start: Floats,
+    middles: Floats,
+    places: Floats,
+    volume: Volume,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return how far each point moves along the outline's normal, and which contours settled."""
+    index = there.grid_index(volume.affine, ticks, ticks)
+    images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
+    free = ~_beside_mass(edges, there, start, middles)
+    tubes = np.concatenate([[0], np.cumsum(np.diff(places) > 1.5 * EVERY_MM)])
+    leave = np.where(free, FURTHEST_MM, 0.0)
+    guides = Guides(point_weights=free.astype(float), leave_mm=leave, tubes=tubes)
+    snakes = refine_outlines(images, (PIXEL_MM, PIXEL_MM), start - ticks[0], guides=guides)
+    along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
+    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
+    moved = ((snakes.contours_mm + ticks[0] - start) * normal).sum(axis=-1)
+    settled = np.asarray(snakes.converged, dtype=bool)
+    moved = np.where(settled[:, None] & free, np.clip(moved, -FURTHEST_MM, FURTHEST_MM), 0.0)
+    return moved, settled
+
+
+def _beside_mass(edges: Edges, there: MovingFrame, start: Floats, middles: Floats) -> NDArray[np.bool_]:
+    """Return which points of the outlines have ossification or other narrowing on them or just inside."""
+    inwards = middles[:, None, :] - start
+    inwards /= np.maximum(np.linalg.norm(inwards, axis=-1, keepdims=True), 1e-9)
+    near = np.zeros(start.shape[:2], dtype=bool)
+    fields = [field for field in (edges.ossification, edges.narrowing) if field is not None]
+    for depth in np.arange(0.0, BESIDE_MASS_MM + 0.1, PIXEL_MM):
+        place = start + depth * inwards
+        points = there.centers_lps[:, None] + place[..., :1] * there.posteriors_lps[:, None]
+        points = points + place[..., 1:] * there.lefts_lps[:, None]
+        for field in fields:
+            near |= _values_at(field, points) > 0
+    return near
+
+
+def _values_at(field: EdgeField, points_lps: Floats) -> NDArray[np.float32]:
+    inverse = np.linalg.inv(field.affine)
+    index = np.moveaxis(points_lps @ inverse[:3, :3].T + inverse[:3, 3], -1, 0)
+    values: NDArray[np.float32] = ndimage.map_coordinates(field.values, index, order=1, cval=-9.0)
+    return values

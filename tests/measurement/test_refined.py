@@ -1,0 +1,87 @@
+"""The refined canal: a soft edge drawn too wide comes to the bone's edge, but not through a mass."""
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from canalis.labels import OSSIFICATION, RESIDUAL_CANAL
+from canalis.measurement.edges import EDGE_BLUR_MM
+from canalis.measurement.refined import refine_segmentation
+from canalis.segment.segmentation import LevelNaming, Segmentation
+from canalis.volume import Acquisition, Mask, Probability, Volume
+
+SPACING = (1.5, 0.5, 0.45)
+SHAPE = (40, 100, 110)
+RADIUS_MM, WIDE_MM = 8.0, 0.7
+NAMED = LevelNaming(True, "both", "Dens and rib agree.")
+
+
+def tube(*, mass, spacing=SPACING):
+    """A canal 16 mm across in bone, its probability 0.7 mm too wide; a mass along its front."""
+    affine = np.diag([*spacing[::-1], 1.0])[:, [2, 1, 0, 3]]
+    affine[:3, 3] = (-24.0, -26.0, 904.0)
+    index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), axis=-1)
+    x, y, z = np.moveaxis(index @ affine[:3, :3].T + affine[:3, 3], -1, 0)
+    x = x - 0.04 * (z - 930)  # leaning to the left
+    radius = np.hypot(x, y)
+    hu = np.where(radius < RADIUS_MM, 30.0, np.where(radius < RADIUS_MM + 4, 700.0, 60.0))
+    inside = mass & (y < -4) & (radius < RADIUS_MM) & (np.abs(x) < 4)
+    hu = np.where(inside, 900.0, hu)
+    edge = RADIUS_MM + WIDE_MM - radius
+    canal = np.rint(255 * ndtr(edge / EDGE_BLUR_MM)).astype(np.uint8)
+    labels = np.where(edge > 0, RESIDUAL_CANAL, 0).astype(np.uint8)
+    labels[inside] = OSSIFICATION
+    bone = np.where(inside, 255, 0).astype(np.uint8)
+    segmentation = Segmentation(
+        Mask(labels, affine), NAMED, Probability(canal, affine), Probability(bone, affine)
+    )
+    return segmentation, Volume(hu.astype(np.int16), affine, Acquisition("array", SHAPE[0], spacing))
+
+
+def edge_mm(probability, way):
+    """Where the probability falls below one half on a line from the canal's middle, halfway up."""
+    middle = np.array([0.04 * (933 - 930), 0.0, 933.0])
+    out = np.arange(4.0, 12.0, 0.05)
+    at = probability.to_index(middle + out[:, None] * np.array(way))
+    from scipy.ndimage import map_coordinates
+
+    values = map_coordinates(probability.values.astype(float), at.T, order=1)
+    return out[np.argmax(values < 127.5)]
+
+
+def test_an_edge_that_is_too_wide_comes_to_the_bone():
+    segmentation, volume = tube(mass=False)
+    refined, refinement = refine_segmentation(segmentation, volume)
+    for way in [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0.6, 0.8, 0)]:
+        assert edge_mm(segmentation.canal, way) == pytest.approx(RADIUS_MM + WIDE_MM, abs=0.15)
+        assert edge_mm(refined.canal, way) == pytest.approx(RADIUS_MM, abs=0.25)  # half a pixel
+    assert refinement.settled.all()
+    assert refinement.moved_mm.mean() == pytest.approx(-WIDE_MM, abs=0.2)
+    assert refinement.refined_at((0.1, 0.0, 933.0))
+    assert not refinement.refined_at((0.1, 0.0, 1200.0))
+    assert refinement.warnings == ()
+
+
+def test_the_wall_along_a_mass_stays_where_it_was():
+    segmentation, volume = tube(mass=True)
+    refined, _ = refine_segmentation(segmentation, volume)
+    before, after = (edge_mm(s.canal, (0, -1, 0)) for s in (segmentation, refined))
+    assert after == pytest.approx(before, abs=0.1)
+    assert edge_mm(refined.canal, (0, 1, 0)) == pytest.approx(RADIUS_MM, abs=0.3)
+
+
+def test_labels_drawn_by_hand_are_given_back_as_they_are():
+    segmentation, volume = tube(mass=False)
+    drawn = Segmentation(segmentation.mask, NAMED)
+    assert refine_segmentation(drawn, volume) == (drawn, None)
+
+
+def test_voxels_too_coarse_for_lengths_are_not_refined():
+    segmentation, volume = tube(mass=False, spacing=(3.5, 0.5, 0.45))
+    assert refine_segmentation(segmentation, volume) == (segmentation, None)
+
+
+def test_progress_is_told():
+    seen = []
+    refine_segmentation(*tube(mass=False), progress=lambda *step: seen.append(step))
+    assert seen == [("Refining", 0, 1), ("Refining", 1, 1)]
