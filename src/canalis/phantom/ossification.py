@@ -125,7 +125,8 @@ class Wanted:
 
 PRESENT_SHARE = 0.62
 LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
-LIP_MM, OSTEOPHYTE_MM = 0.7, 1.6  # middling heights of a healthy rim and of an osteophyte
+BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body
+LIP_MM, OSTEOPHYTE_MM = 1.0, 1.7  # middling heights of a healthy rim and of an osteophyte
 
 
 def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
@@ -328,8 +329,9 @@ def _osteophytes(
     rng: np.random.Generator, upper: Vertebra, lower: Vertebra, *, middling_mm: float
 ) -> list[Growth]:
     size = float(np.clip(rng.lognormal(np.log(middling_mm), 0.45), 0.3, 4.5))
-    side = float(rng.normal(0, 3.5))
-    width = float(rng.uniform(7, 22))
+    broad = rng.random() < BROAD_SHARE
+    side = float(rng.normal(0, 1.0 if broad else 3.5))
+    width = upper.width * float(rng.uniform(0.85, 1.25)) if broad else float(rng.uniform(7, 18))
     lips = []
     for endplate, into_body, into_disc in (
         (upper.lower_mm, 1, -1),
