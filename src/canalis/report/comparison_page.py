@@ -13,8 +13,10 @@ from canalis.report.comparison import PLANE_CHANGES, Change, Comparison
 from canalis.report.comparison_chart import draw_gains
 from canalis.report.files import PAGE_NAME
 from canalis.report.page import render
+from canalis.report.profile import WIDTH_MM
 
 HTML_NAME: Final = "comparison.html"
+PRINTED_HEIGHT_MM: Final = 104.0  # of the pictures: leaves A4's first page room for strips and graph
 TEMPLATE: Final = "comparison.html"
 
 UNITS: Final = {
@@ -105,8 +107,8 @@ def _change_words(change: Change, unit: str, decimals: int, *, years: float | No
         amount += f"{words.NO_BREAK}±{words.NO_BREAK}{words.number(change.detectable, decimals)}"
     yearly = ""
     if change.per_year is not None and years is not None:
-        yearly = f", {_signed(change.per_year, decimals)}{words.NO_BREAK}{unit} a year"
-    return f"{ends}{words.NO_BREAK}{unit} ({amount}{words.NO_BREAK}{unit}{yearly}, {_verdict(change)})"
+        yearly = f", {_signed(change.per_year, decimals)}{words.spaced(unit)} a year"
+    return f"{ends}{words.spaced(unit)} ({amount}{words.spaced(unit)}{yearly}, {_verdict(change)})"
 
 
 def _signed(value: float, decimals: int) -> str:
@@ -184,7 +186,13 @@ def _side_by_side(before: dict[str, str], after: dict[str, str]) -> dict[str, An
     pair = [pictures.get("midsagittal", "") for pictures in (before, after)]
     sizes = [_VIEW_BOX.search(svg) for svg in pair]
     widths = [float(size[1]) if size else 0.0 for size in sizes]
-    return {"svgs": [_safe(svg) for svg in pair], "widths": widths if any(widths) else []}
+    height = max((float(size[2]) for size in sizes if size), default=1.0)
+    printed = PRINTED_HEIGHT_MM * sum(widths) / height / WIDTH_MM
+    return {
+        "svgs": [_safe(svg) for svg in pair],
+        "widths": widths if any(widths) else [],
+        "printed_percent": round(100 * min(1.0, printed)),
+    }
 
 
 def _strip(pictures: dict[str, str], levels: Sequence[str]) -> list[Any]:

@@ -61,7 +61,12 @@ def with_error(value: float | None, error: float | None, unit: str = "", *, deci
     text = number(value, decimals)
     if error is not None:
         text += f"{NO_BREAK}±{NO_BREAK}{number(error, decimals)}"
-    return f"{text}{NO_BREAK}{unit}" if unit else text
+    return f"{text}{spaced(unit)}" if unit else text
+
+
+def spaced(unit: str) -> str:
+    """Return a unit with the space that goes before it: none before a degree sign."""
+    return unit if unit == "°" else f"{NO_BREAK}{unit}"
 
 
 def interval_percent(value: float, error: float) -> tuple[float, float]:
@@ -246,12 +251,9 @@ def _ossification_details(ossification: Ossification) -> list[str]:
         said.append(f"{lies} in the canal.")
     if ossification.compression_angle_deg is not None:
         shape = f", {ossification.shape} shaped" if ossification.shape else ""
-        angle = with_error(
-            ossification.compression_angle_deg,
-            ossification.uncertainty.get("compression_angle_deg"),
-            decimals=0,
-        )
-        said.append(f"Compression angle {angle}°{shape}.")
+        error = ossification.uncertainty.get("compression_angle_deg")
+        angle = with_error(ossification.compression_angle_deg, error, "°", decimals=0)
+        said.append(f"Compression angle {angle}{shape}.")
     sign = ossification.double_layer_sign
     if sign.candidate:
         at = f" at {join(sign.planes)}" if sign.planes else ""
