@@ -1,6 +1,18 @@
 import pytest
 
-from canalis.measurement import plane_measures, shape, summary, types
+from canalis.measurement import (
+    apart,
+    centerline,
+    double_layer,
+    masses,
+    ossification,
+    plane_measures,
+    shape,
+    summary,
+    types,
+    uncertainty,
+    walls,
+)
 from canalis.report import methods
 from canalis.report.methods import chosen_rules
 
@@ -8,6 +20,18 @@ from canalis.report.methods import chosen_rules
 @pytest.mark.parametrize(
     ("module", "constant", "changed", "printed"),
     [
+        (centerline, "SMOOTHING_WAVELENGTH_MM", 42.0, "shorter than 42 mm"),
+        (walls, "MID_BODY_SHARE", 0.4, "the middle 40% of the bodies"),
+        (walls, "FREE_MM", 0.75, "less than 0.75 mm of ossification"),
+        (walls, "FUSED_STEP_MM", 1.75, "stands 1.75 mm or more behind"),
+        (walls, "OPENED_MM", 9.5, "Open over 9.5 mm or more"),
+        (ossification, "PLATEAU_MM", 0.35, "within 0.35 mm of the greatest"),
+        (masses, "BRIDGING_GAP_MM", 1.25, "dips of up to 1.25 mm"),
+        (double_layer, "LEAST_DIP", 0.35, "less dense by 35%"),
+        (double_layer, "WIDEST_BAND_MM", 2.7, "at most 2.7 mm wide"),
+        (double_layer, "LEAST_RUN_MM", 3.5, "over 3.5 mm of the neck"),
+        (apart, "DISC_SHARE", 0.65, "where 65% of it lies between endplates"),
+        (uncertainty, "HALF_MILLIMETRE", 0.75, "errs by less than 0.75 mm"),
         (types, "INVOLVED_THICKNESS_MM", 1.25, "1.25 mm thick"),
         (types, "INVOLVED_HEIGHT_MM", 3.75, "3.75 mm of height"),
         (types, "COVER_REACH_MM", 4.5, "more than 4.5 mm from the endplate"),

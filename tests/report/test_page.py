@@ -95,6 +95,13 @@ def test_possible_fused_ossification_is_never_none(neck):
     assert "Possible fused OPLL at C4, no other OPLL ≥2 mm seen;" in words_of(page_of(neck, fused))
 
 
+def test_an_opened_ring_is_post_operative_on_the_first_line(neck):
+    warning = ScanWarning("opened-ring", "The ring of bone is open at the back of C6.", "C6")
+    said = words_of(page_of(neck, replace(neck.measurements, warnings=(warning,))))
+    assert "Measured. Post-operative. Supine CT." in said
+    assert said.count("open at the back of C6") == 3  # under the headline, in the table, in the list
+
+
 def test_a_warning_stands_by_the_number_it_changes_and_in_the_list(neck):
     warned = replace(
         neck.measurements,

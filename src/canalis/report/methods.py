@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from canalis.measurement import plane_measures, shape, summary, types
+from canalis.measurement import (
+    apart,
+    centerline,
+    double_layer,
+    masses,
+    ossification,
+    plane_measures,
+    shape,
+    summary,
+    types,
+    uncertainty,
+    walls,
+)
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
 
 NARROW_CANAL_MM: Final = 10.0  # canal AP below which a canal is called narrow, on CT as on film
@@ -33,22 +45,44 @@ class Rule:
 
 def chosen_rules() -> list[Rule]:
     """Return the rules that the field leaves open, as this project chose them."""
-    return [*_walls(), *_ossification(), *_type(), *_alignment(), *_missing()]
+    return [*_geometry(), *_walls(), *_thickness(), *_ossification(), *_type(), *_alignment(), *_missing()]
+
+
+def _geometry() -> list[Rule]:
+    return [
+        Rule(
+            "Planes",
+            "Perpendicular to the canal's centreline, which is smoothed over waves shorter than "
+            f"{centerline.SMOOTHING_WAVELENGTH_MM:g} mm, at each mid-body and disc; AP in the vertebra's own "
+            "direction. C2's plane is midway from the dens's base, where the axis steps forward, to the "
+            "lower endplate.",
+        ),
+        Rule(
+            "Edges",
+            "Half-way between inside and outside along the profile, not at one fixed HU.",
+        ),
+    ]
 
 
 def _walls() -> list[Rule]:
     return [
         Rule(
             "Posterior wall",
-            "The front of the anatomical canal: a smooth surface along the uncovered mid-bodies that runs on "
-            "under ossification, fused or not, and is interpolated at discs. Estimated where it is covered.",
+            "Lengths start at the front of the anatomical canal, which is outlined on under ossification. "
+            f"The dotted line is a smooth curve through the middle {walls.MID_BODY_SHARE:.0%} of the bodies with "
+            f"less than {walls.FREE_MM:g} mm of ossification behind them.",
+        ),
+        Rule(
+            "Possible fused OPLL",
+            f"Warned of where a body's own wall stands {walls.FUSED_STEP_MM:g} mm or more behind that of its "
+            "neighbours. It is not measured.",
         ),
         Rule(
             "Back wall",
             "Front edges of the laminae and of the spinous processes' roots, interpolated where there is "
-            "only ligament between them.",
+            f"only ligament between them. Open over {walls.OPENED_MM:g} mm or more at every height of a "
+            "level, the ring is called post-operative.",
         ),
-        Rule("Edges", "Half-way between inside and outside along the profile, not at one fixed HU."),
         Rule(
             "Canal size",
             f"A canal AP below {NARROW_CANAL_MM:g} mm is narrow. Film values do not hold on CT: healthy C4 "
@@ -57,18 +91,29 @@ def _walls() -> list[Rule]:
     ]
 
 
-def _ossification() -> list[Rule]:
+def _thickness() -> list[Rule]:
     fifty, sixty = SURGICAL_RATIOS_PERCENT
+    return [
+        Rule(
+            "Line of thickness",
+            "The AP line on which the mass reaches farthest back from the wall, the middle one of "
+            f"neighbours within {ossification.PLATEAU_MM:g} mm of the greatest.",
+        ),
+        Rule(
+            "Occupying ratio",
+            "Thickness over the anatomical canal's AP on that same line. "
+            f"An interval that holds {fifty:g} or {sixty:g} % says so.",
+        ),
+    ]
+
+
+def _ossification() -> list[Rule]:
     return [
         Rule(
             "Involved",
             f"A body or disc where the ossification is at least {types.INVOLVED_THICKNESS_MM:g} mm thick "
-            f"over at least {types.INVOLVED_HEIGHT_MM:g} mm of height.",
-        ),
-        Rule(
-            "Occupying ratio",
-            "Thickness over the anatomical canal's AP on the same line, the line of greatest thickness. "
-            f"An interval that holds {fifty:g} or {sixty:g} % says so.",
+            f"over at least {types.INVOLVED_HEIGHT_MM:g} mm of height; dips of up to "
+            f"{masses.BRIDGING_GAP_MM:g} mm are closed.",
         ),
         Rule(
             "Side",
@@ -77,14 +122,21 @@ def _ossification() -> list[Rule]:
         ),
         Rule(
             "Compression angle",
-            f"Between the cranial and caudal surface at the worst place, each followed for "
+            "Between the cranial and caudal surface at the worst place, each followed for "
             f"{shape.SURFACE_MM:g} mm; a plateau keeps {shape.PLATEAU_SHARE:.0%} of its greatest thickness "
             f"over {shape.PLATEAU_LENGTH_SHARE:.0%} of its length.",
         ),
         Rule(
             "Double-layer sign",
-            "An anterior and a posterior dense rim with a less dense band between. Alone it is unsure: 10 "
-            "of 12 (Hida) and 1 of 4 (Epstein) had no dural plane.",
+            f"A dense plate, a band less dense by {double_layer.LEAST_DIP:.0%} or more and at most "
+            f"{double_layer.WIDEST_BAND_MM:g} mm wide, and a dense rim, over {double_layer.LEAST_RUN_MM:g} "
+            "mm of the neck. A candidate only: alone, 10 of 12 (Hida) and 1 of 4 (Epstein) had no dural plane.",
+        ),
+        Rule(
+            "Apart",
+            "What narrows the canal from behind is listed as ligamentum flavum, from the front as "
+            f"osteophyte, or as calcified disc where {apart.DISC_SHARE:.0%} of it lies between endplates; "
+            "so is a mass that involves no body or disc.",
         ),
     ]
 
@@ -116,8 +168,8 @@ def _alignment() -> list[Rule]:
         Rule(
             "K-line",
             "Straight in space between the middles of the anatomical canal at mid-body of C2 and C7. "
-            "Positive when the mass stays before it, negative when it crosses, borderline when the "
-            "interval holds 0.",
+            "Distance along AP, as a lateral film shows it. Positive when the mass stays before it, "
+            "negative when it crosses, borderline when the interval holds 0.",
         ),
         Rule("Cobb angle", "Lower endplate of C2 to lower endplate of C7, lordosis positive."),
     ]
@@ -133,7 +185,8 @@ def _missing() -> list[Rule]:
         ),
         Rule(
             "Intervals",
-            "95 %, from voxel size, slice gap and the outline's own uncertainty; their coverage was checked "
-            "on synthetic necks.",
+            "95 %, from voxel size, slice gap and the outline's own uncertainty, fitted and checked on "
+            f"synthetic necks. Confidence is the chance that canal AP errs by less than "
+            f"{uncertainty.HALF_MILLIMETRE:g} mm.",
         ),
     ]

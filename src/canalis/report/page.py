@@ -94,12 +94,20 @@ CHANGES_NO_NUMBER: Final = frozenset({"left-out", "left-out-slices", "other-seri
 """Codes of warnings that say what was read, not that a number is worse for it: in the list alone."""
 
 
+CHANGES_THE_HEADLINE: Final = frozenset({"opened-ring", "possible-fused-opll"})
+"""Codes of warnings of one level that the whole result is read by."""
+
+
 def headline_warnings(measurements: Measurements) -> list[ScanWarning]:
     """Return the warnings that stand under the headline: of the whole scan, and of the worst place."""
     worst = words.worst_plane(measurements)
     places = {None, measurements.narrowest.level, worst.level if worst else None}
-    said = [warning for warning in measurements.warnings if warning.level in places]
-    return [warning for warning in said if warning.code not in CHANGES_NO_NUMBER]
+    return [
+        warning
+        for warning in measurements.warnings
+        if warning.code not in CHANGES_NO_NUMBER
+        and (warning.level in places or warning.code in CHANGES_THE_HEADLINE)
+    ]
 
 
 def _apart_words(found: Apart) -> str:

@@ -97,8 +97,9 @@ def join(words: Sequence[str]) -> str:
 
 
 def status_sentence(measurements: Measurements) -> str:
-    """Return the status in words."""
-    return f"{STATUS[measurements.status]}."
+    """Return the status in words, and that the neck was operated on where its ring is open."""
+    opened = any(warning.code == "opened-ring" for warning in measurements.warnings)
+    return f"{STATUS[measurements.status]}.{' Post-operative.' if opened else ''}"
 
 
 def level_sentence(measurements: Measurements) -> str:
