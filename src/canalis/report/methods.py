@@ -69,8 +69,8 @@ def _walls() -> list[Rule]:
         Rule(
             "Posterior wall",
             "Lengths start at the front of the anatomical canal, which is outlined on under ossification. "
-            f"The dotted line is a smooth curve through the middle {walls.MID_BODY_SHARE:.0%} of the bodies with "
-            f"less than {walls.FREE_MM:g} mm of ossification behind them.",
+            f"The dotted line is a smooth curve through the middle {walls.MID_BODY_SHARE:.0%} of the bodies "
+            f"with less than {walls.FREE_MM:g} mm of ossification behind them.",
         ),
         Rule(
             "Possible fused OPLL",
@@ -130,7 +130,8 @@ def _ossification() -> list[Rule]:
             "Double-layer sign",
             f"A dense plate, a band less dense by {double_layer.LEAST_DIP:.0%} or more and at most "
             f"{double_layer.WIDEST_BAND_MM:g} mm wide, and a dense rim, over {double_layer.LEAST_RUN_MM:g} "
-            "mm of the neck. A candidate only: alone, 10 of 12 (Hida) and 1 of 4 (Epstein) had no dural plane.",
+            "mm of the neck. A candidate only: alone, 10 of 12 (Hida) and 1 of 4 (Epstein) had no dural "
+            "plane.",
         ),
         Rule(
             "Apart",
