@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from canalis.segment.classes import Coarse
-from canalis.segment.levels import C2, T1, Classes, Column, Named, divide_column, name_levels
+from canalis.segment.column import Classes, Column, divide_column
+from canalis.segment.levels import C2, T1, Named, name_levels
 from canalis.segment.tube import find_tube
 
 TOP = 1030.0

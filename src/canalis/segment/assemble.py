@@ -16,61 +16,40 @@ from canalis.labels import (
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.segment.classes import Coarse, Fine
+from canalis.segment.column import Column
 from canalis.segment.fcn import CANAL_CLASSES, FineMap
-from canalis.segment.grids import look_up, resample_labels
-from canalis.segment.levels import C2, Column, Named
+from canalis.segment.grids import look_up
+from canalis.segment.levels import C2, Named
 from canalis.segment.locate import Located
-from canalis.segment.tube import Tube
+from canalis.segment.tube import Tube, find_tube, near_tube
 from canalis.volume import Mask, Probability, Volume
 
-REACH_MM: Final = 9.0
-"""The fine canal is kept this far from the coarse one."""
+REACH_MM: Final = 22.0
+"""From the coarse pass's centreline: half a wide canal, and how far off that line may be."""
 
 LEAST_MASS_MM3: Final = 8.0  # ossification below this is a few voxels of noise
 MARGIN_BYTE: Final = 40
 
 
-def keep_canal(
-    fine: FineMap, coarse_canal: NDArray[np.bool_], found: Located, tube: Tube
-) -> NDArray[np.bool_]:
+def find_fine_tube(fine: FineMap, tube: Tube) -> tuple[NDArray[np.bool_], Tube | None]:
     """Return the one connected canal of the fine pass: islands in skull, jaw and shoulders are left out.
 
     Parameters
     ----------
     fine : FineMap
         The fine pass.
-    coarse_canal : ndarray of ``found.grid.shape``
-        The tube of the coarse pass.
-    found : Located
-        The coarse pass.
     tube : Tube
-        Its centreline.
+        The canal of the coarse pass.
 
     Returns
     -------
-    ndarray of ``fine.grid.shape``
+    canal : ndarray of ``fine.grid.shape``
         The anatomical canal.
+    tube : Tube or None
+        Its centreline; None where no canal of at least 25 mm is left.
     """
-    reach = int(np.ceil(REACH_MM / found.grid.spacing_mm[0]))
-    near = ndimage.binary_dilation(coarse_canal, iterations=reach)
-    near = near & _between_the_ends(coarse_canal, found, slack_mm=4.0)
-    close = resample_labels(near.astype(np.uint8), found.grid.affine, fine.grid).astype(bool)
-    canal: NDArray[np.bool_] = np.isin(fine.classes, CANAL_CLASSES) & close
-    pieces, count = ndimage.label(canal)
-    if count <= 1:
-        return canal
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    kept = np.flatnonzero(sizes >= max(200, 0.02 * sizes.max()))
-    return np.asarray(np.isin(pieces, kept))
-
-
-def _between_the_ends(canal: NDArray[np.bool_], found: Located, *, slack_mm: float) -> NDArray[np.bool_]:
-    slices = np.flatnonzero(canal.any(axis=(1, 2)))
-    inside = np.zeros((canal.shape[0], 1, 1), dtype=bool)
-    slack = int(np.ceil(slack_mm / found.grid.spacing_mm[0]))
-    inside[max(int(slices[0]) - slack, 0) : int(slices[-1]) + slack + 1] = True
-    return inside
+    canal = np.isin(fine.classes, CANAL_CLASSES) & near_tube(tube, fine.grid, reach_mm=REACH_MM)
+    return find_tube(canal, fine.grid)
 
 
 def label_fine(

@@ -16,13 +16,15 @@ from canalis.volume import Volume
 SLICE_OFFSETS: Final = (-3, -1, 0, 1, 3)
 """As in :mod:`canalis.train.nets`."""
 
-STRIDE: Final = 16
 SLICES_AT_ONCE: Final = 8
 MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0]))
 """Beyond the canal's centreline to the right, front and feet, and to the left, back and head."""
 
-LONGEST_MM: Final = 300.0
-"""Of canal, from its upper end: more than a neck to T4."""
+WINDOW: Final = (160, 144)
+"""Rows and columns that the network looks at, 80 x 72 mm: they follow the canal from slice to slice."""
+
+LONGEST_MM: Final = 260.0
+"""Of canal, from its upper end: more than a neck to T3."""
 
 CANAL_CLASSES: Final = (Fine.RESIDUAL_CANAL, Fine.OSSIFICATION, Fine.OTHER_NARROWING)
 
@@ -79,20 +81,45 @@ def segment_finely(
     """
     grid = grid_around(volume, tube)
     hu = resample_hu(volume, grid)
-    slices, rows, columns = grid.shape
-    padded = np.pad(hu, [(0, 0), (0, -rows % STRIDE), (0, -columns % STRIDE)], constant_values=AIR_HU)
     out = [np.zeros(grid.shape, dtype=np.uint8) for _ in range(3)]
+    slices = grid.shape[0]
     for start in range(0, slices, SLICES_AT_ONCE):
         # The last batch is filled up, for a network is prepared once for each size.
         middles = np.minimum(np.arange(start, start + SLICES_AT_ONCE), slices - 1)
-        stacks = padded[np.clip(middles[:, None] + SLICE_OFFSETS, 0, slices - 1)].astype(np.float32)
-        (probability,) = engine.run(stacks)
         keep = min(SLICES_AT_ONCE, slices - start)
+        window = _window_at(grid, tube, start + keep / 2)
+        (probability,) = engine.run(_stacks(hu, middles, window))
+        rows, columns = (axis.stop - axis.start for axis in window)
         for into, part in zip(out, _answers(probability[:keep, :, :rows, :columns]), strict=True):
-            into[start : start + keep] = part
+            into[(slice(start, start + keep), *window)] = part
         if progress is not None:
             progress(start + keep, slices)
     return FineMap(grid, *out)
+
+
+def _window_at(grid: Grid, tube: Tube, k: float) -> tuple[slice, slice]:
+    """Return the rows and columns to look at near slice ``k``: centred on the canal, within the grid."""
+    z = grid.origin_lps[2] + k * grid.spacing_mm[0]
+    points = tube.points_lps
+    window = []
+    for axis, size in ((1, WINDOW[0]), (0, WINDOW[1])):
+        step, count = grid.spacing_mm[2 - axis], grid.shape[2 - axis]
+        place = float(np.interp(-z, -points[:, 2], points[:, axis]))
+        start = round((place - grid.origin_lps[axis]) / step) - size // 2
+        start = max(min(start, count - size), 0)
+        window.append(slice(start, min(start + size, count)))
+    return window[0], window[1]
+
+
+def _stacks(
+    hu: NDArray[np.int16], middles: NDArray[np.intp], window: tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """Return the five slices around each of some, filled up with air to the size of a whole window."""
+    index = np.clip(middles[:, None] + SLICE_OFFSETS, 0, hu.shape[0] - 1)
+    seen = hu[(slice(None), *window)][index]
+    out = np.full((*index.shape, *WINDOW), AIR_HU, dtype=np.float32)
+    out[:, :, : seen.shape[2], : seen.shape[3]] = seen
+    return out
 
 
 def _answers(

@@ -6,18 +6,18 @@ from typing import Final
 import numpy as np
 
 from canalis.errors import MeasurementError, RefusedError
-from canalis.segment.assemble import keep_canal, label_fine, onto_scan, soft_edges
+from canalis.segment.assemble import find_fine_tube, label_fine, onto_scan, soft_edges
 from canalis.segment.classes import Coarse, Fine
+from canalis.segment.column import Classes, Column, Vertebra, divide_column
 from canalis.segment.engine import Engine
 from canalis.segment.fcn import FineMap, segment_finely
-from canalis.segment.levels import T1, Classes, Column, Named, Vertebra, divide_column, name_levels
-from canalis.segment.locate import Located, locate
+from canalis.segment.levels import T1, Named, name_levels
+from canalis.segment.locate import locate
 from canalis.segment.segmentation import Segmentation
 from canalis.segment.tube import Tube, find_tube
 from canalis.volume import Progress, ScanWarning, Volume
 
 CANAL_SURE: Final = 0.5
-LEAST_BODY_VOXELS: Final = 60  # of 2.5 mm, near the canal: half of a small body
 TRUNK_SHARE: Final = 0.6
 
 NO_NECK: Final = "No cervical vertebrae were found in this CT. Check that the series shows the neck."
@@ -35,16 +35,18 @@ def segment_with(
     tell = progress or (lambda what, done, whole: None)
     tell("Looking for the neck", 0, 1)
     found = locate(volume, coarse)
-    canal, tube = find_tube((found.canal >= CANAL_SURE) | (found.structure == Coarse.CANAL), found.grid)
-    if tube is None or not _has_bodies(found, tube):
+    _, tube = find_tube((found.canal >= CANAL_SURE) | (found.structure == Coarse.CANAL), found.grid)
+    if tube is None:
         raise RefusedError(NO_NECK)
     tell("Looking for the neck", 1, 1)
     seen = segment_finely(volume, tube, fine, progress=partial(tell, "Segmenting"))
+    kept, tube = find_fine_tube(seen, tube)
+    if tube is None:
+        raise RefusedError(NO_NECK)
     column = divide_column(fine_classes_of(seen), found, tube)
     _refuse_trunk(column)
     named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
     _refuse_named_trunk(column, named)
-    kept = keep_canal(seen, canal, found, tube)
     labels = label_fine(seen, kept, found, tube, column, named)
     edges = soft_edges(seen, kept)
     return Segmentation(onto_scan(labels, seen, volume), named.naming, *edges, warnings=_warnings(named))
@@ -53,14 +55,6 @@ def segment_with(
 def fine_classes_of(seen: FineMap) -> Classes:
     """Return the fine pass as a map of bodies and discs."""
     return Classes(seen.classes, seen.grid, body=(int(Fine.BODY),), disc=(int(Fine.DISC),))
-
-
-def _has_bodies(found: Located, tube: Tube) -> bool:
-    index = np.argwhere(np.isin(found.structure, (Coarse.BODY, Coarse.DENS)))
-    if len(index) < LEAST_BODY_VOXELS:
-        return False
-    _, front, left = tube.along(index @ found.grid.affine[:3, :3].T + found.grid.affine[:3, 3])
-    return int(((front > 2) & (front < 35) & (np.abs(left) < 20)).sum()) >= LEAST_BODY_VOXELS
 
 
 def _refuse_trunk(column: Column) -> None:

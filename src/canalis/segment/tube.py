@@ -11,7 +11,7 @@ from canalis.segment.grids import Grid
 
 Floats = NDArray[np.float64]
 
-LEAST_VOXELS: Final = 12  # of 2.5 mm: 0.2 ml, less than 3 mm of canal
+LEAST_MM3: Final = 190.0  # less than 1 mm of canal
 GAP_MM: Final = 40.0  # blank slices along a cord were seen up to 24 mm
 ASIDE_MM: Final = 14.0  # how far a piece may lie beside where the tube points
 SMOOTH_MM: Final = 6.0
@@ -72,7 +72,7 @@ def find_tube(canal: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.bool_], 
     Parameters
     ----------
     canal : ndarray of ``grid.shape``
-        Where the coarse pass saw canal.
+        Where a network saw canal.
     grid : Grid
         Along the body's axes.
 
@@ -85,7 +85,8 @@ def find_tube(canal: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.bool_], 
     """
     pieces, count = ndimage.label(canal, structure=np.ones((3, 3, 3)))
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
-    order = [int(i) for i in np.argsort(sizes[1:])[::-1] + 1 if sizes[i] >= LEAST_VOXELS]
+    least = LEAST_MM3 / float(np.prod(grid.spacing_mm))
+    order = [int(i) for i in np.argsort(sizes[1:])[::-1] + 1 if sizes[i] >= least]
     if not order:
         return np.zeros_like(canal), None
     centres = {i: _centres(pieces == i, grid) for i in order}
@@ -96,6 +97,22 @@ def find_tube(canal: NDArray[np.bool_], grid: Grid) -> tuple[NDArray[np.bool_], 
     if np.ptp(points[:, 2]) < LEAST_LENGTH_MM:
         return mask, None
     return mask, _tube_through(points)
+
+
+def near_tube(tube: Tube, grid: Grid, *, reach_mm: float) -> NDArray[np.bool_]:
+    """Return which voxels lie within a reach of a tube's centreline, across each slice of a grid.
+
+    Beyond the tube's ends its first and last points stand for it.
+    """
+    z, y, x = (
+        grid.origin_lps[2 - a] + grid.spacing_mm[a] * np.arange(grid.shape[a], dtype=np.float32)
+        for a in range(3)
+    )
+    points = tube.points_lps
+    place = [np.interp(-z, -points[:, 2], points[:, a]).astype(np.float32) for a in range(2)]
+    across = (x[None, :] - place[0][:, None]) ** 2
+    behind = (y[None, :] - place[1][:, None]) ** 2
+    return np.asarray(behind[:, :, None] + across[:, None, :] < reach_mm**2)
 
 
 def _centres(piece: NDArray[np.bool_], grid: Grid) -> Floats:
