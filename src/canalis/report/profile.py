@@ -18,7 +18,6 @@ WIDTH_MM: Final = 178.0  # of an A4 page within its margins
 HEIGHT_MM: Final = 40.0
 TOP, BOTTOM = 3.5, 34.0
 WIDEST_STEP = 4.0  # of the median step: levels of unlike height stretch the scale by less
-ROOM_BELOW = 0.25  # of the scale: as much between the two curves holds a line of words
 INK, FAINT, GRID = "#1d2733", "#6b7785", "#dfe4ea"
 RESIDUAL, THICKNESS = "#1f6fa8", "#b8690b"
 
@@ -172,7 +171,6 @@ def _mark_narrowest(
     graph.dot(at, y, color=RESIDUAL, radius=0.9)
     words = f"narrowest {with_error(least.residual_ap_mm, least.uncertainty, 'mm')}"
     anchor = "end" if at > 0.8 * WIDTH_MM else "start"
-    beside = at - 2 if anchor == "end" else at + 2
-    roomy = least.residual_ap_mm - (planes[0].ossification_thickness_mm or 0.0) > ROOM_BELOW * top_mm
-    y += 4.0 if roomy else -1.6
-    graph.text(beside, y, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, halo=PAPER)
+    graph.path([(at, y - 1.3), (at, TOP + 0.4)], color=RESIDUAL, width=0.2, cased=False)
+    beside = at - 1.4 if anchor == "end" else at + 1.4
+    graph.text(beside, TOP + 2.2, words, size=2.6, color=RESIDUAL, anchor=anchor, bold=True, halo=PAPER)
