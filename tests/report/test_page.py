@@ -164,7 +164,7 @@ def unmeasured(neck, levels):
 
 
 def residual_curve(page):
-    return re.findall(r'<polyline points="([^"]+)"[^>]*stroke="#1f6fa8"', page)
+    return re.findall(r'<polyline points="([^"]+)"[^>]*stroke="#1f6fa8" stroke-width="0.55"', page)
 
 
 def test_lengths_that_were_refused_are_not_drawn_in_the_profile_either(neck):
