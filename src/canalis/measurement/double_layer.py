@@ -22,10 +22,15 @@ LEAST_THICKNESS_MM = 3.0  # a thinner mass has no room for plate, band and rim
 SLAB_MM = 2.0  # to each side of the headline over which densities are averaged, along the mass's back
 PROFILE_STEP_MM = 0.1
 BEYOND_MM = 1.0  # behind the mass that the profile begins
+DARKEST_BAND_HU = (
+    220.0  # a band of dura or soft tissue, blurred; marrow of a core is 200 to 550 between dense rims
+)
+PLATE_WITHIN_MM = 2.0  # before the band that the plate is looked for: what lies further on may be the body
 LEAST_DIP = 0.22  # of the lower of plate and rim that the band is less dense by
 WIDEST_BAND_MM = 2.3  # at half of its depth: strips are 0.5 to 2 mm, blurred by 1 mm
 BAND_WITHIN_MM = 4.0  # of the back of the mass: rims are 0.8 to 1.5 mm, strips up to 2
 LEAST_RUN_MM = 3.0  # along the neck over which it must be seen
+OWN_EDGE_MM = 0.5  # of the bone's front edge, blurred
 EVERY = 2  # places of the frame between profiles: 1 mm
 
 
@@ -77,7 +82,10 @@ def _long_runs(seen: NDArray[np.bool_], step_mm: float) -> NDArray[np.bool_]:
 
 
 def _profile(neck: NeckGeometry, i: int, volume: Volume) -> tuple[Floats, float]:
-    """Return the mean density from behind the mass forward, and the mass's thickness, at one place."""
+    """Return the mean density from behind the mass forward, and how much bone it has, at one place.
+
+    What lies before the bone is the lucent line to the wall, no band within the mass.
+    """
     edges, frame = neck.mass_edges, neck.frame
     at = int(edges.headline[i])
     beside = np.abs(neck.canal.left_mm - neck.canal.left_mm[at]) <= SLAB_MM
@@ -87,18 +95,19 @@ def _profile(neck: NeckGeometry, i: int, volume: Volume) -> tuple[Floats, float]
     back = edges.rear_mm[i, columns][:, None] - depth
     left = neck.canal.left_mm[columns][:, None, None] * frame.lefts_lps[i]
     points = frame.centers_lps[i] + left + back[..., None] * frame.posteriors_lps[i]
-    return np.asarray(sample_hu(volume, points).mean(axis=0), dtype=np.float64), thickness
+    density = np.asarray(sample_hu(volume, points).mean(axis=0), dtype=np.float64)
+    return density, float(edges.bone_mm[i, at])
 
 
 def _banded(profile: tuple[Floats, float]) -> bool:
     """Return whether a profile, from behind forward, shows rim, narrow band and plate."""
-    hu, thickness = profile
+    hu, bone = profile
     depth = np.arange(len(hu)) * PROFILE_STEP_MM - BEYOND_MM
-    inner = np.flatnonzero((depth > 0) & (depth < min(BAND_WITHIN_MM, thickness - 0.5)))
-    for dip in inner:
-        if not (hu[dip] <= hu[max(dip - 1, 0) : dip + 2].min()):
+    ahead = round(PLATE_WITHIN_MM / PROFILE_STEP_MM)
+    for dip in np.flatnonzero((depth > 0) & (depth < min(BAND_WITHIN_MM, bone - OWN_EDGE_MM))):
+        if hu[dip] > DARKEST_BAND_HU or hu[dip] > hu[max(dip - 1, 0) : dip + 2].min():
             continue
-        rim, plate = float(hu[:dip].max()), float(hu[dip + 1 :].max(initial=-1e4))
+        rim, plate = float(hu[:dip].max()), float(hu[dip + 1 : dip + 1 + ahead].max(initial=-1e4))
         lower = min(rim, plate)
         if lower <= 0 or lower - hu[dip] < LEAST_DIP * lower:
             continue

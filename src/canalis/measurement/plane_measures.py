@@ -16,6 +16,7 @@ from canalis.measurement.uncertainty import (
     area_interval_mm2,
     confidence,
     edge_error_mm,
+    fitted,
     length_interval_mm,
     ratio_interval,
     resolution_at,
@@ -233,7 +234,7 @@ def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None) -> dict[st
         }
     if depth_mm is not None:
         intervals["torg_pavlov_ratio"] = ratio_interval(ap, length, depth_mm, length)
-    return intervals
+    return fitted(intervals)
 
 
 def _lines(cut: Cut, i: int) -> dict[str, tuple[Point, Point]]:

@@ -27,7 +27,7 @@ from canalis.measurement.types import (
     type_of_mass,
     type_of_patient,
 )
-from canalis.measurement.uncertainty import INTERVAL, edge_error_mm, length_interval_mm
+from canalis.measurement.uncertainty import INTERVAL, edge_error_mm, fitted, length_interval_mm
 from canalis.measurement.vertebrae import Zone
 from canalis.volume import Mask
 
@@ -272,7 +272,7 @@ def _intervals(neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], peak: i
     volume = sum(mass.volume_mm3 for mass in neck.masses)
     thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
     intervals["volume_mm3"] = INTERVAL * volume * edge / thick
-    return intervals
+    return fitted(intervals)
 
 
 def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
@@ -307,6 +307,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
     least = float(distances[counted].min())
     at = int(np.flatnonzero(counted)[np.argmin(distances[counted])])
     half = length_interval_mm(edge_error_mm(neck.resolution[at], soft=neck.edges.soft))
+    half = fitted({"k_line_distance_mm": half})["k_line_distance_mm"]
     uncertainty["k_line_distance_mm"] = half
     sign: Literal["positive", "negative", "borderline"] = "positive" if least > 0 else "negative"
     return Alignment(
@@ -319,7 +320,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
     )
 
 
-COBB_INTERVAL_DEG = 4.0  # fitted on phantoms: endplates are curved, and slices thick beside their lean
+COBB_INTERVAL_DEG = 3.2  # fitted as uncertainty.FITTED: endplates are curved, slices thick beside their lean
 
 
 def _in_counted_masses(neck: NeckGeometry) -> NDArray[np.bool_]:
