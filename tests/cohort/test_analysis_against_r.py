@@ -108,3 +108,21 @@ def test_adjusted_difference_is_what_statsmodels_gives_when_called_directly(
     assert (result.ci_low, result.ci_high) == pytest.approx(tuple(fit.conf_int().loc[term]), rel=1e-10)
     assert result.p == pytest.approx(fit.pvalues[term], rel=1e-10)
     assert (result.df, result.n) == (fit.df_resid, len(both))
+
+
+def test_the_quick_road_to_the_mixed_model_is_statsmodels_and_nlmes(from_r, monkeypatch):
+    from pathlib import Path
+
+    from canalis.cohort import repeated
+    from canalis.cohort.cases import read_cases
+
+    frame = read_cases(Path(__file__).parent / "r" / "followups.csv").frame
+    slow = repeated.model_times(frame)
+    monkeypatch.setattr(repeated, "MOST_ONE_BY_ONE", 0)
+    for quick, one_by_one in zip(repeated.model_times(frame), slow, strict=True):
+        assert quick.estimate == pytest.approx(from_r[f"{quick.id}.estimate"], rel=1e-6)  # R prints 15 digits
+        standard_error = (quick.ci_high - quick.ci_low) / (2 * 1.959963984540054)  # normal quantile of .975
+        assert standard_error == pytest.approx(from_r[f"{quick.id}.standard_error"], rel=1e-5)
+        assert quick.estimate == pytest.approx(
+            one_by_one.estimate, rel=1e-4
+        )  # statsmodels stops a little earlier
