@@ -19,6 +19,8 @@ ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 PAGE_CM: Final = (29.7, 21.0)
 MARGIN_CM: Final = 1.8
+SHORTEST_CELL, LONGEST_CELL, CM_A_LETTER = 6, 30, 0.22
+"""Columns are as wide as their longest cell, in letters, within these bounds."""
 
 
 def write_document(
@@ -78,12 +80,13 @@ def _add_table(document: Any, table: Table) -> None:
     heading = document.add_heading(table.title, level=2)
     heading.paragraph_format.keep_with_next = True
     made = document.add_table(rows=1, cols=len(table.headers))
-    made.autofit = True
+    made.autofit = False
     size = Pt(7.5) if len(table.headers) > 9 else Pt(9)
     _fill(made.rows[0].cells, table.headers, size, bold=True)
     _repeat_header(made.rows[0])
     for row in table.rows:
         _fill(made.add_row().cells, row, size)
+    _set_widths(made, table)
     _rule(made.rows[0].cells, top=12, bottom=6)
     _rule(made.rows[-1].cells, bottom=12)
     for note in table.notes:
@@ -100,6 +103,16 @@ def _fill(cells: Any, texts: Sequence[str], size: Any, *, bold: bool = False) ->
             paragraph.paragraph_format.left_indent = Cm(0.4)
         if place:
             paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+
+
+def _set_widths(made: Any, table: Table) -> None:
+    lengths = [max(len(row[i]) for row in (table.headers, *table.rows)) for i in range(len(table.headers))]
+    weights = [min(max(length, SHORTEST_CELL), LONGEST_CELL) for length in lengths]
+    room = min(PAGE_CM[0] - 2 * MARGIN_CM, CM_A_LETTER * sum(weights))
+    for column, weight in zip(made.columns, weights, strict=True):
+        column.width = Cm(room * weight / sum(weights))
+        for cell in column.cells:
+            cell.width = column.width
 
 
 def _repeat_header(row: Any) -> None:

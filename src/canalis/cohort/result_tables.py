@@ -70,9 +70,7 @@ def _is_relation(result: Result) -> bool:
 
 def _results(analysis: Analysis, key: str, title: str, wanted: Callable[[Result], bool]) -> Table:
     chosen = [result for result in analysis.results if wanted(result)]
-    notes = tuple(
-        dict.fromkeys(f"{name(r)}: {w}." for r in chosen for w in r.warnings if "Exploratory" not in w)
-    )
+    notes = tuple(dict.fromkeys(f"{w}." for r in chosen for w in r.warnings if "Exploratory" not in w))
     if any("Exploratory" in w for r in chosen for w in r.warnings):
         notes += ("Groupings other than approach and violence are exploratory.",)
     return Table(key, title, RESULT_HEADERS, tuple(result_row(result) for result in chosen), notes)
