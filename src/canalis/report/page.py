@@ -106,6 +106,7 @@ def headline_warnings(measurements: Measurements) -> list[ScanWarning]:
         warning
         for warning in measurements.warnings
         if warning.code not in CHANGES_NO_NUMBER
+        and warning.message != measurements.levels.reason  # the line above says it
         and (warning.level in places or warning.code in CHANGES_THE_HEADLINE)
     ]
 

@@ -59,6 +59,7 @@ def draw_profile(measurements: Measurements) -> Drawing | None:
         error = _error_along(measurements, along, field)
         kept = None if error is None else error[shown]
         _draw_curve(graph, x[shown], curves[field][shown], kept, top_mm, color=color)
+    _name_heights(graph, top_mm)
     _mark_narrowest(graph, measurements, along, x, top_mm)
     return graph
 
@@ -114,13 +115,19 @@ def _draw_grid(graph: Drawing, measurements: Measurements, top_mm: float) -> Non
     for value in np.arange(0.0, top_mm + 0.1, 5.0):
         y = float(_height(value, top_mm))
         graph.path([(0, y), (WIDTH_MM, y)], color=GRID, width=0.2, cased=False)
-        graph.text(0.4, y - 0.7, f"{value:g}{' mm' if value else ''}", size=2.3, color=FAINT, halo="")
     shown = levels_shown(measurements)
     for index, plane in enumerate(shown):
         middle = (index + 0.5) * WIDTH_MM / len(shown)
         graph.path([(middle, BOTTOM), (middle, BOTTOM + 1.2)], color=FAINT, width=0.25, cased=False)
         words = plane.level or "no name"
         graph.text(middle, BOTTOM + 4.6, words, size=3.0, color=INK, anchor="middle", bold=True, halo="")
+
+
+def _name_heights(graph: Drawing, top_mm: float) -> None:
+    """Write the scale, over the curves: the canal may begin at the page's edge."""
+    for value in np.arange(0.0, top_mm + 0.1, 5.0):
+        y = float(_height(value, top_mm)) - 0.7
+        graph.text(0.4, y, f"{value:g}{' mm' if value else ''}", size=2.3, color=FAINT, halo=PAPER)
 
 
 def _draw_curve(
