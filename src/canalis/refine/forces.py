@@ -10,7 +10,9 @@ from canalis.refine.energies import Energy, edge_map, gaussian_edge_force, gradi
 from canalis.refine.normals import (
     LEAST_NEARNESS_MM,
     bone_edge,
+    filled_between,
     lumen_level,
+    points_apart,
     prior_speed,
     region_means,
     region_speed,
@@ -19,6 +21,7 @@ from canalis.refine.tables import Place, Tables, Windows, resample, tabulated
 
 REGION_RANGE_HU = (-50.0, 450.0)  # fat and cortex count as soft tissue and bone, no more
 REGION_SPREAD_HU = REGION_RANGE_HU[1] - REGION_RANGE_HU[0]
+LOOK_EVERY = 5  # steps; between looks the contour is drawn to the edge points last found
 SUPPORT_MM = 0.75  # a point this close to a bone edge is supported by it
 SUPPORT_SURENESS = 0.25
 
@@ -126,6 +129,31 @@ def _with_region(made: Fields, hu: NDArray[np.float32], windows: Windows) -> Fie
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What one look along the normals found; it serves for LOOK_EVERY steps.
+
+    Attributes
+    ----------
+    origin, normals : ndarray of shape (A, N)
+        Where the contours were, and their outward unit normals there.
+    distance, sureness : ndarray of shape (A, N)
+        See :func:`canalis.refine.normals.bone_edge`.
+    """
+
+    origin: NDArray[np.complex64]
+    normals: NDArray[np.complex64]
+    distance: NDArray[np.float32]
+    sureness: NDArray[np.float32]
+
+    def left_mm(self, curves: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """Return how far each point (A, N) still is from its edge, along the normal."""
+        way = curves - self.origin
+        along = way.real * self.normals.real
+        along += way.imag * self.normals.imag
+        return np.asarray(self.distance - along, dtype=np.float32)
+
+
 @dataclass(slots=True, eq=False)
 class Pull:
     """The external force on the contours still on their way.
@@ -152,6 +180,8 @@ class Pull:
     nearness_mm: float = LEAST_NEARNESS_MM
     linear: bool = False
     place: Place | None = field(init=False)
+    look: Look | None = field(init=False, default=None)
+    steps_since_look: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         made = self.fields
@@ -164,9 +194,12 @@ class Pull:
         total: NDArray[np.complex64] | None = None
         if made.pull is not None and place is not None:
             total = made.pull.read(curves, place, linear=self.linear)
+        if made.hu is not None:
+            look = self._recent_look(curves)
+            edges = look.normals * (np.float32(self.energy.bone_edge) * look.sureness * look.left_mm(curves))
+            total = edges if total is None else total + edges
         if self._along_normals:
-            normals = outward_normals(curves)
-            outwards = normals * self.speed(curves, normals)
+            outwards = outward_normals(curves) * self.speed(curves)
             total = outwards if total is None else total + outwards
         if total is not None and self.point_weights is not None:
             total *= self.point_weights
@@ -175,17 +208,24 @@ class Pull:
     @property
     def _along_normals(self) -> bool:
         energy, made = self.energy, self.fields
-        return bool(energy.bone_edge or energy.region or energy.balloon or made.probability is not None)
+        return bool(energy.region or energy.balloon or made.probability is not None)
 
-    def speed(self, curves: NDArray[np.complex64], normals: NDArray[np.complex64]) -> NDArray[np.float32]:
-        """Return the sum of all forces along the outward normal, (A, N)."""
+    def _recent_look(self, curves: NDArray[np.complex64]) -> Look:
+        """Return the last look along the normals, or a new one when that is old."""
+        if self.look is None or self.steps_since_look >= LOOK_EVERY:
+            normals = outward_normals(curves)
+            distance, sureness = self.edges_at(curves, normals)
+            self.look = Look(curves.copy(), normals, distance, sureness)
+            self.steps_since_look = 0
+        self.steps_since_look += 1
+        return self.look
+
+    def speed(self, curves: NDArray[np.complex64]) -> NDArray[np.float32]:
+        """Return the sum of region, prior and balloon along the outward normal, (A, N)."""
         energy, made, place = self.energy, self.fields, self.place
         total = np.full(curves.shape, energy.balloon, np.float32)
         if place is None:
             return total
-        if made.hu is not None:
-            distance, sureness = self.edges_at(curves, normals)
-            total += np.float32(energy.bone_edge) * sureness * distance
         if made.tissue is not None and made.sums is not None and made.totals is not None:
             totals = made.totals[self.planes]
             total += np.float32(energy.region) * region_speed(
@@ -205,16 +245,18 @@ class Pull:
         assert made.hu is not None
         assert made.lumen_hu is not None
         assert place is not None
-        return bone_edge(
+        apart = 1 if self.linear else points_apart(curves.shape[1])
+        distance, sureness = bone_edge(
             made.hu,
-            curves,
-            normals,
-            place,
+            np.ascontiguousarray(curves[:, ::apart]),
+            np.ascontiguousarray(normals[:, ::apart]),
+            Place(place.begin, place.shift[:, : 2 * curves.shape[1] // apart]),
             lumen_hu=made.lumen_hu[self.planes],
             energy=self.energy,
             nearness_mm=self.nearness_mm,
             linear=self.linear,
         )
+        return filled_between(distance, sureness, apart) if apart > 1 else (distance, sureness)
 
     def external_energy(self, curves: NDArray[np.complex64]) -> NDArray[np.float64]:
         """Return Eq. 4's external part of each contour (A,), mean over its points.
@@ -232,9 +274,9 @@ class Pull:
         if made.edges is not None:
             edges = made.edges.read(curves, place, linear=True).mean(axis=-1)
             total -= (energy.gaussian_edge + energy.gradient_vector_flow) * edges
-        if made.hu is not None:
-            distance, sureness = self.edges_at(curves, outward_normals(curves))
-            total += 0.5 * energy.bone_edge * (sureness * distance**2).mean(axis=-1)
+        if self.look is not None:
+            left = self.look.left_mm(curves)
+            total += 0.5 * energy.bone_edge * (self.look.sureness * left**2).mean(axis=-1)
         if made.sums is not None and made.totals is not None:
             totals = made.totals[self.planes]
             inside, outside = region_means(made.sums, curves, place, totals=totals)

@@ -6,6 +6,7 @@ does the same. A step is (1 + τA)⁻¹ applied to N numbers in N log N operatio
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -42,6 +43,12 @@ def tube_slices(tubes: NDArray[np.intp]) -> list[slice]:
     return [slice(first, last) for first, last in pairwise(ends)]
 
 
+@lru_cache(maxsize=64)
+def cosines(planes: int) -> NDArray[np.float32]:
+    """Return the orthonormal cosine transform (DCT-II) of so many planes: faster than a call for few rows."""
+    return np.asarray(fft.dct(np.eye(planes), type=2, norm="ortho", axis=0), dtype=np.float32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class InternalStep:
     """One implicit step of the internal force for all contours.
@@ -61,12 +68,12 @@ class InternalStep:
     def __call__(self, curves: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Return the curves (K, N), complex64, after the step; the argument is overwritten."""
         waves = fft.fft(curves, axis=-1, overwrite_x=True)
-        for tube in self.tubes:
-            waves[tube] = fft.dct(waves[tube], type=2, norm="ortho", axis=0)
         parts = waves.view(np.float32)
+        for tube in self.tubes:
+            parts[tube] = cosines(tube.stop - tube.start) @ parts[tube]
         parts *= self.factor
         for tube in self.tubes:
-            waves[tube] = fft.idct(waves[tube], type=2, norm="ortho", axis=0)
+            parts[tube] = cosines(tube.stop - tube.start).T @ parts[tube]
         return np.asarray(fft.ifft(waves, axis=-1, overwrite_x=True))
 
 

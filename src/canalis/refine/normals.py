@@ -16,6 +16,7 @@ PEAK_MM = 2.1  # a cortex's maximum lies within this of its inner edge
 BONE_HU = 350.0  # above the lumen: brighter is taken for bone, not for contrast round the cord
 BRIGHT_INSIDE = 0.3  # what an edge counts that has bone between it and the lumen
 LEAST_NEARNESS_MM = 0.6  # SD of the last, narrowest search: about half a millimetre of blur
+LOOKS_ON_THE_WAY = 64  # along a contour that is not yet near its rest: 1 mm apart round a canal
 CHUNK = 48  # contours whose profiles stay in the cache together
 
 
@@ -87,6 +88,27 @@ def bone_edge(
     return distance, sureness
 
 
+def points_apart(points: int) -> int:
+    """Return how many points apart looks are taken while a contour is on its way."""
+    apart = max(points // LOOKS_ON_THE_WAY, 1)
+    return apart if points % apart == 0 else 1
+
+
+def filled_between(
+    distance: NDArray[np.float32], sureness: NDArray[np.float32], apart: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return looks (A, n) taken some points apart for every point, the surer counting more."""
+    shape = (distance.shape[0], distance.shape[1] * apart)
+    far, sure = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    pulls = distance * sureness
+    for ahead in range(apart):
+        share = np.float32(ahead / apart)
+        sure[:, ahead::apart] = (1 - share) * sureness + share * np.roll(sureness, -1, axis=-1)
+        far[:, ahead::apart] = (1 - share) * pulls + share * np.roll(pulls, -1, axis=-1)
+    far /= np.maximum(sure, np.float32(1e-6))
+    return far, sure
+
+
 def _profiles(
     hu: Tables,
     curves: NDArray[np.complex64],
@@ -142,8 +164,9 @@ def _best_rise(
     flank += above[2:]  # FLANK times the mean of samples i, i+1, i+2
     score = flank[FLANK:] - flank[:-FLANK]
     np.clip(score, 0, FLANK * energy.sure_rise_hu, out=score)
-    behind = np.maximum.accumulate(flank[:-FLANK], axis=0) > FLANK * BONE_HU
-    np.multiply(score, np.float32(BRIGHT_INSIDE), out=score, where=behind)
+    if nearness_mm > LEAST_NEARNESS_MM:  # in the last, narrow search nearness decides
+        behind = np.maximum.accumulate(flank[:-FLANK], axis=0) > FLANK * BONE_HU
+        np.multiply(score, np.float32(BRIGHT_INSIDE), out=score, where=behind)
     inner = np.arange(len(score)) + FLANK - 1  # the last sample inside each rise
     nearness = np.exp(-((offsets[inner] + SAMPLE_MM / 2) ** 2) / (2 * nearness_mm**2))
     score *= nearness.astype(np.float32)[:, None, None]

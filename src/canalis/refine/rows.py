@@ -91,7 +91,7 @@ class Rows:
         if self.limits_mm is None:
             return
         away = self.curves - self.start
-        size = np.abs(away)
-        beyond = size > self.limits_mm
+        beyond = away.real**2 + away.imag**2 > self.limits_mm**2
         if beyond.any():
-            self.moved[beyond] += away[beyond] * (self.limits_mm[beyond] / size[beyond] - 1)
+            back = self.limits_mm[beyond] / np.abs(away[beyond]) - 1
+            self.moved[beyond] += away[beyond] * back

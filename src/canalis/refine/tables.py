@@ -86,6 +86,9 @@ def resample(
     ndarray of shape (K, side, side)
         float32.
     """
+    same = _same_pixels(pictures, spacing_mm, windows)
+    if same is not None:
+        return same
     out = np.empty((len(pictures), windows.side, windows.side), dtype=np.float32)
     along: NDArray[np.float64] = np.arange(windows.side, dtype=np.float64) * windows.pitch_mm
     for k, picture in enumerate(pictures):
@@ -93,6 +96,20 @@ def resample(
         rows = _blend(picture, (corner.real + along) / spacing_mm[0])
         out[k] = _blend(rows.T, (corner.imag + along) / spacing_mm[1]).T
     return out
+
+
+def _same_pixels(
+    pictures: NDArray[np.float32], spacing_mm: tuple[float, float], windows: Windows
+) -> NDArray[np.float32] | None:
+    """Cut windows out as they are where their pixels are the pictures' own; None elsewhere."""
+    pitch, side = windows.pitch_mm, windows.side
+    if max(abs(spacing_mm[0] - pitch), abs(spacing_mm[1] - pitch)) > 1e-9:
+        return None
+    rows = np.round(windows.corner[:, 0].real / pitch).astype(int)
+    columns = np.round(windows.corner[:, 0].imag / pitch).astype(int)
+    if (rows + side > pictures.shape[1]).any() or (columns + side > pictures.shape[2]).any():
+        return None
+    return np.stack([p[r : r + side, c : c + side] for p, r, c in zip(pictures, rows, columns, strict=True)])
 
 
 def _blend(lines: NDArray[np.float32], places: NDArray[np.float64]) -> NDArray[np.float32]:
