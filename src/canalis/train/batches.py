@@ -31,7 +31,7 @@ SPINE_SHARE: Final = 0.85  # of coarse crops, those near the canal
 CANAL: Final = (Structure.RESIDUAL_CANAL, Structure.OSSIFICATION, Structure.OTHER_NARROWING)
 COARSE_STRIDE: Final = COARSE_SHAPE.stride
 COARSE_ASPECT: Final = (1.0, 0.67, 0.5)
-"""Rows and columns of a coarse block for each slice: a spine is long, and both its ends are wanted in view."""
+"""Rows and columns of a coarse block a slice: a spine is long, and both ends are wanted in view."""
 
 THICKENED_SHARE: Final = 0.25
 THICK_REACH: Final = 8  # slices on each side that a thickened stack is averaged from
@@ -120,7 +120,7 @@ class CoarseBatches:
 def coarse_block(slices: int) -> tuple[int, int, int]:
     """Return slices, rows and columns of a coarse block, rows and columns in multiples of the stride."""
     a, b, c = (
-        max(int(round(slices * share / COARSE_STRIDE)) * COARSE_STRIDE, COARSE_STRIDE)
+        max(round(slices * share / COARSE_STRIDE) * COARSE_STRIDE, COARSE_STRIDE)
         for share in COARSE_ASPECT
     )
     return a, b, c

@@ -11,7 +11,7 @@ from canalis.train.truth import IGNORED
 SMOOTH: Final = 5.0  # voxels added above and below; at 50 the dens, of as many voxels, was never learned
 
 FINE_WEIGHTS: Final = tuple(
-    {Fine.OSSIFICATION: 2.0, Fine.OTHER_NARROWING: 2.0, Fine.OSTEOPHYTE: 1.5}.get(c, 1.0) for c in Fine
+    {Fine.OSSIFICATION: 2.0, Fine.OTHER_NARROWING: 4.0, Fine.OSTEOPHYTE: 1.5}.get(c, 1.0) for c in Fine
 )
 COARSE_WEIGHTS: Final = tuple(
     {
