@@ -71,6 +71,8 @@ def _section_centers(canal: EdgeField, extent: Extent, frame: MovingFrame) -> tu
     back = (share.sum(axis=2) @ ticks)[:, None] / at
     left = (share.sum(axis=1) @ ticks)[:, None] / at
     centers = frame.centers_lps + back * frame.posteriors_lps + left * frame.lefts_lps
+    if not (full > 0).any():
+        return frame.centers_lps, np.zeros(len(full))
     lost = (field > NEAR_CUT_MM) & ~extent.holds(frame, ticks, ticks)
     whole = (full > 0) & (lost.sum(axis=(1, 2)) * SECTION_PIXEL_MM**2 <= CUT_MM2)
     whole &= ~ragged_ends(full, SECTION_STEP_MM)

@@ -72,7 +72,13 @@ def measure_segmentation(
         ),
         alignment=measure_alignment(neck, segmentation.mask),
         apart=find_apart(neck, counted) + metal,
-        warnings=(*segmentation.warnings, *possible_fusions(neck, wall), *_opened(neck), *metal_warnings),
+        warnings=(
+            *segmentation.warnings,
+            *possible_fusions(neck, wall),
+            *_opened(neck),
+            *metal_warnings,
+            *_near_a_cut(planes[-1]),
+        ),
         posterior_wall_lps_mm=_wall_points(neck, wall),
         centerline_lps_mm=points_of(neck.frame.centers_lps[::PROFILE_EVERY]),
         centerline_posterior_lps=points_of(neck.frame.posteriors_lps[::PROFILE_EVERY]),
@@ -80,6 +86,22 @@ def measure_segmentation(
     )
     tell("Measuring", STEPS, STEPS)
     return result
+
+
+SURGEONS_CUTS_PERCENT = (50.0, 60.0)  # occupying ratios at which surgeons change approach (definitions)
+
+
+def _near_a_cut(worst: PlaneMeasurement) -> tuple[ScanWarning, ...]:
+    """Return a warning where the greatest occupying ratio's interval holds 50 or 60 %."""
+    ratio, half = worst.occupying_ratio_percent, worst.uncertainty.get("occupying_ratio_percent")
+    if ratio is None or half is None:
+        return ()
+    held = [f"{cut:.0f} %" for cut in SURGEONS_CUTS_PERCENT if abs(ratio - cut) <= half]
+    if not held:
+        return ()
+    cuts = " and ".join(held)
+    message = f"The greatest occupying ratio is {ratio:.0f} ± {half:.0f} %: its interval holds {cuts}."
+    return (ScanWarning("ratio-near-cut", message, worst.level),)
 
 
 def _opened(neck: NeckGeometry) -> tuple[ScanWarning, ...]:

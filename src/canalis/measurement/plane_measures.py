@@ -125,6 +125,8 @@ def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> str | None:
         if runs_out_of_scan(neck, zone.middle_mm):
             return "The plane runs out of the scan."
         return "The canal was not found all around in this plane."
+    if not np.isfinite(cut.canal.ap_mm[i, cut.canal.midline]):
+        return "The canal was not found on the midline of this plane."
     if resolution.gap_mm > LARGEST_GAP_MM:
         return f"Slices lie {resolution.gap_mm:.1f} mm apart here; lengths need gaps of 3 mm or less."
     if resolution.pixel_mm > LARGEST_PIXEL_MM:

@@ -117,7 +117,7 @@ def summarize_ossification(
         compression_angle_deg=compression_angle_deg(neck, peak),
         shape=hill_or_plateau(profile, along),
         double_layer_sign=double,
-        masses=tuple(_as_mass(mass, bodies, neck) for mass in masses),
+        masses=tuple(_as_mass(mass, bodies, neck) for mass in masses) if lengths else (),
         uncertainty=_intervals(neck, planes, peak) if lengths else {},
         reasons={} if lengths else dict.fromkeys(_LENGTHS, "Pixels are over 1.5 mm."),
     )
