@@ -19,7 +19,7 @@ ZIP_DATE: Final = (1980, 1, 1, 0, 0, 0)
 
 PAGE_CM: Final = (29.7, 21.0)
 MARGIN_CM: Final = 1.8
-SHORTEST_CELL, LONGEST_CELL, CM_A_LETTER = 6, 30, 0.22
+SHORTEST_CELL, LONGEST_CELL, CM_A_LETTER = 10, 26, 0.22
 """Columns are as wide as their longest cell, in letters, within these bounds."""
 
 
