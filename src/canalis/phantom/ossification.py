@@ -126,7 +126,7 @@ class Wanted:
 PRESENT_SHARE = 0.62
 LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
 BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body
-LIP_MM, OSTEOPHYTE_MM = 1.0, 1.7  # middling heights of a healthy rim and of an osteophyte
+LIP_MM, OSTEOPHYTE_MM = 1.0, 2.4  # middling heights of a healthy rim and of an osteophyte
 
 
 def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
@@ -328,7 +328,7 @@ def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...
 def _osteophytes(
     rng: np.random.Generator, upper: Vertebra, lower: Vertebra, *, middling_mm: float
 ) -> list[Growth]:
-    size = float(np.clip(rng.lognormal(np.log(middling_mm), 0.45), 0.3, 4.5))
+    size = float(np.clip(rng.lognormal(np.log(middling_mm), 0.45), 0.3, 5.5))
     broad = rng.random() < BROAD_SHARE
     side = float(rng.normal(0, 1.0 if broad else 3.5))
     width = upper.width * float(rng.uniform(0.85, 1.25)) if broad else float(rng.uniform(7, 18))
@@ -337,8 +337,8 @@ def _osteophytes(
         (upper.lower_mm, 1, -1),
         (lower.upper_mm, -1, 1),
     ):
-        reach = float(rng.uniform(1.2, 3.2) + 0.4 * size)
-        over = float(rng.uniform(0.2, 0.8))
+        reach = float(rng.uniform(1.2, 3.2) + 0.6 * size)
+        over = float(rng.uniform(0.2, 0.8) + rng.uniform(0, 0.5) * size)
         ends = sorted((endplate + into_body * reach, endplate + into_disc * over))
         tapers = (reach, max(over, 0.5)) if into_body < 0 else (max(over, 0.5), reach)
         lips.append(
@@ -353,8 +353,8 @@ def _osteophytes(
                 center_x_mm=side,
                 width_mm=width,
                 square=float(rng.uniform(0, 0.7)),
-                rim_hu=float(rng.uniform(500, 1000)),
-                core_hu=float(rng.uniform(400, 800)),
+                rim_hu=float(rng.uniform(450, 1100)),
+                core_hu=float(rng.uniform(200, 800)),
                 rim_mm=0.7,
             )
         )
