@@ -384,3 +384,18 @@ def test_without_the_extra_the_error_names_it(tmp_path, neck, source, monkeypatc
     monkeypatch.setitem(sys.modules, "highdicom", None)
     with pytest.raises(MissingExtraError, match="extra 'dicom-out'"):
         refused_objects(tmp_path, neck, source, labels_for(source))
+
+
+def test_a_source_whose_birth_date_and_sex_were_removed_still_gets_its_seg(tmp_path, synthetic_series, neck):
+    folder = tmp_path / "ct"
+    series = synthetic_series()
+    folder.mkdir()
+    for index in range(series.slices):
+        dataset = complete(series.dataset(index))
+        del dataset.PatientBirthDate, dataset.PatientSex, dataset.AccessionNumber
+        pydicom.dcmwrite(folder / f"{index}.dcm", dataset)
+    volume = read_volume(folder)
+    refused_objects(tmp_path, neck, volume, labels_for(volume))
+    seg = pydicom.dcmread(tmp_path / "segmentation.dcm")
+    assert seg.PatientBirthDate == ""
+    assert seg.Modality == "SEG"

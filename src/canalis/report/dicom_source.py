@@ -11,6 +11,12 @@ from canalis.errors import ReadError
 from canalis.report.label_map import resample_labels
 from canalis.volume import Acquisition, Mask
 
+EMPTY_WHERE_UNKNOWN: Final = (
+    "PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID", "StudyDate",
+    "StudyTime", "ReferringPhysicianName",
+)  # fmt: skip
+"""Type 2 attributes of the patient and study modules: a standard file has them, if only empty."""
+
 WHOLE_VOXELS: Final = 1e-3  # of a voxel: a frame this near to a slice of the mask has its labels as they are
 
 
@@ -53,11 +59,18 @@ def read_sources(acquisition: Acquisition | None) -> list[Any]:
     if acquisition is None or acquisition.kind != "dicom" or not acquisition.files:
         raise ReadError("DICOM SEG and SR need a DICOM input, found another. Measure the DICOM series.")
     try:
-        return [pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(acquisition.files)]
+        headers = [
+            pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(acquisition.files)
+        ]
     except OSError as error:
         raise ReadError(
             "DICOM SEG and SR need the source files on disk, found none. Unpack the zip, or bring them back."
         ) from error
+    for header in headers:
+        for name in EMPTY_WHERE_UNKNOWN:
+            if name not in header:
+                setattr(header, name, "")
+    return headers
 
 
 def frames_of(sources: Sequence[Any]) -> list[Frame]:
