@@ -1,14 +1,15 @@
 """The bodies along the canal: where discs divide them, and which carries the dens or the first rib."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, signal
+from scipy import ndimage
 
 from canalis.segment.classes import LEVEL_CLASSES, Coarse
+from canalis.segment.divide import C2, Segment, divide
 from canalis.segment.grids import Grid
 from canalis.segment.locate import Located
 from canalis.segment.tube import Tube
@@ -25,7 +26,7 @@ SLOPES: Final = np.tan(np.radians(np.arange(-24.0, 25.0, 8.0)))
 LEAST_DISC: Final = 0.25  # share of the column's section that is disc, at a disc
 LEAST_BODY: Final = 0.25
 LEAST_HEIGHT_MM: Final = 7.0
-LEAST_SPACING_MM: Final = 9.0
+LEAST_VOTES: Final = 5.0  # voxels of 2.5 mm that the coarse pass calls body, a millimetre: a third of a body
 LEAST_DENS_VOXELS: Final = 20  # of 2.5 mm; a whole dens has near 100
 LEAST_C2_MM: Final = 26.0  # with the dens 34 to 44; a C3 to T1 with spurs is at most 21
 DENS_SHARE: Final = 0.75  # of the section of C2's body that the dens has at most, partial volume included
@@ -48,12 +49,15 @@ class Vertebra:
         Share of its voxels that the network gives to C1, C2, ... T2, and T3 or below.
     cut : bool
         True when it reaches the end of the tube or the scan.
+    level : int
+        As the network reads it, before anything is counted: 0 for C1 to 9 for T3 and below.
     """
 
     top_mm: float
     bottom_mm: float
     votes: Floats
     cut: bool = False
+    level: int = 0
 
     @property
     def middle_mm(self) -> float:
@@ -73,11 +77,14 @@ class Column:
         Which one carries the dens.
     rib : int or None
         Which one carries the first rib.
+    discs : tuple of bool
+        Whether a disc was seen below each but the last.
     """
 
     vertebrae: tuple[Vertebra, ...]
     dens: int | None
     rib: int | None
+    discs: tuple[bool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,26 +125,40 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
         May hold no vertebra.
     """
     body, disc = _profile(classes, tube)
-    edges = [0, *_cuts(disc), len(body)]
-    vertebrae = []
-    for low, high in pairwise(edges):
-        solid = np.flatnonzero(body[low:high] >= LEAST_BODY)
-        if solid.size < LEAST_HEIGHT_MM:
-            continue
-        top, bottom = low + int(solid[0]), low + int(solid[-1]) + 1
-        cut = (low == 0 and top <= 2) or (high == len(body) and bottom >= len(body) - 2)
-        vertebrae.append(Vertebra(float(top), float(bottom), np.zeros(LEVEL_CLASSES), cut))
-    voted = _with_votes(tuple(vertebrae), found, tube)
-    return Column(voted, find_dens(voted, classes, found, tube), _rib_of(voted, found, tube))
+    votes = _votes(found, tube)
+    span = _span(body + disc, votes)
+    segments = divide(votes, disc, span)
+    vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
+    seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
+    dens = find_dens(vertebrae, classes, found, tube)
+    return Column(vertebrae, dens, _rib_of(vertebrae, found, tube), seen)
 
 
-def _cuts(disc: Floats) -> list[int]:
-    """Return where the discs are; one that an end of the scan cuts through is one too."""
-    ended = np.concatenate([[0.0], disc, [0.0]])
-    peaks, _ = signal.find_peaks(
-        ended, height=LEAST_DISC, distance=LEAST_SPACING_MM, prominence=LEAST_DISC / 2
-    )
-    return [int(p) - 1 for p in peaks]
+def _span(bony: Floats, votes: Floats) -> tuple[int, int]:
+    """Return the first millimetre with bone or disc in front of the canal, and the one after the last."""
+    there = np.flatnonzero((bony >= LEAST_BODY) | (votes.sum(axis=1) >= LEAST_VOTES))
+    return (int(there[0]), int(there[-1]) + 1) if there.size else (0, 0)
+
+
+def _vertebra(segment: Segment, body: Floats, votes: Floats, span: tuple[int, int]) -> Vertebra | None:
+    """Return the body of a segment without the discs at its ends; None where there is hardly any."""
+    low, high = segment.start, segment.stop
+    solid = np.flatnonzero((body[low:high] >= LEAST_BODY) | (votes[low:high].sum(axis=1) >= LEAST_VOTES))
+    if solid.size < LEAST_HEIGHT_MM:
+        return None
+    disc_free = np.flatnonzero(body[low:high] >= LEAST_BODY)
+    used = disc_free if disc_free.size >= LEAST_HEIGHT_MM else solid
+    top, bottom = low + int(used[0]), low + int(used[-1]) + 1
+    if segment.level == C2:
+        top = low + int(solid[0])  # the dens is thin, and the fine pass may call it arch
+    cut = (low == span[0] and top <= 2) or (high == span[1] and bottom >= len(body) - 2)
+    read = votes[low:high].sum(axis=0)
+    return Vertebra(float(top), float(bottom), read / max(float(read.sum()), 1e-9), cut, segment.level)
+
+
+def _has_disc(above_mm: float, below_mm: float, disc: Floats) -> bool:
+    low, high = int(min(above_mm, below_mm)) - 3, int(max(above_mm, below_mm)) + 4
+    return bool(disc[max(low, 0) : high].max(initial=0.0) >= LEAST_DISC)
 
 
 def _profile(classes: Classes, tube: Tube) -> tuple[Floats, Floats]:
@@ -172,20 +193,18 @@ def _places_of(found: Located, *structures: Coarse) -> tuple[NDArray[np.intp], F
     return index, index @ found.grid.affine[:3, :3].T + found.grid.affine[:3, 3]
 
 
-def _with_votes(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube) -> tuple[Vertebra, ...]:
-    index, places = _places_of(found, Coarse.BODY, Coarse.DENS)
+def _votes(found: Located, tube: Tube) -> Floats:
+    """Return what the coarse pass reads of levels in front of the canal, millimetre by millimetre."""
+    index, places = _places_of(found, Coarse.BODY, Coarse.DENS, Coarse.DISC)
+    votes = np.zeros((len(tube.points_lps), LEVEL_CLASSES))
     if not len(index):
-        return vertebrae
+        return votes
     along, front, left = tube.along(places)
-    near = (front > 4) & (front < 32) & (np.abs(left) < 18)
-    level = found.level[tuple(index.T)]
-    weight = found.certainty[tuple(index.T)]
-    voted = []
-    for vertebra in vertebrae:
-        here = near & (along >= vertebra.top_mm) & (along <= vertebra.bottom_mm)
-        votes = np.bincount(level[here], weights=weight[here], minlength=LEVEL_CLASSES)[:LEVEL_CLASSES]
-        voted.append(replace(vertebra, votes=votes / max(float(votes.sum()), 1e-9)))
-    return tuple(voted)
+    at = np.rint(along).astype(int)
+    near = (front > 4) & (front < 32) & (np.abs(left) < 18) & (at >= 0) & (at < len(votes))
+    level = np.maximum(found.level[tuple(index.T)], 1)  # C1 has no body: what is read so is the dens
+    np.add.at(votes, (at[near], level[near]), found.certainty[tuple(index.T)][near])
+    return np.asarray(ndimage.gaussian_filter1d(votes, 1.2, axis=0))
 
 
 def find_dens(vertebrae: tuple[Vertebra, ...], classes: Classes, found: Located, tube: Tube) -> int | None:

@@ -20,8 +20,10 @@ SLICES_AT_ONCE: Final = 8
 MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0]))
 """Beyond the canal's centreline to the right, front and feet, and to the left, back and head."""
 
-WINDOW: Final = (160, 144)
-"""Rows and columns that the network looks at, 80 x 72 mm: they follow the canal from slice to slice."""
+WINDOW: Final = (128, 128)
+"""Rows and columns that the network looks at, 64 mm as in training: they follow the canal."""
+
+THICK_MM: Final = 1.9  # from here on, every second slice of 1 mm is looked at and stands for the next
 
 LONGEST_MM: Final = 260.0
 """Of canal, from its upper end: more than a neck to T3."""
@@ -83,18 +85,25 @@ def segment_finely(
     hu = resample_hu(volume, grid)
     out = [np.zeros(grid.shape, dtype=np.uint8) for _ in range(3)]
     slices = grid.shape[0]
-    for start in range(0, slices, SLICES_AT_ONCE):
+    each = 2 if slice_gap_mm(volume) >= THICK_MM else 1
+    for start in range(0, slices, each * SLICES_AT_ONCE):
         # The last batch is filled up, for a network is prepared once for each size.
-        middles = np.minimum(np.arange(start, start + SLICES_AT_ONCE), slices - 1)
-        keep = min(SLICES_AT_ONCE, slices - start)
+        middles = np.minimum(start + each * np.arange(SLICES_AT_ONCE), slices - 1)
+        keep = min(each * SLICES_AT_ONCE, slices - start)
         window = _window_at(grid, tube, start + keep / 2)
         (probability,) = engine.run(_stacks(hu, middles, window))
         rows, columns = (axis.stop - axis.start for axis in window)
-        for into, part in zip(out, _answers(probability[:keep, :, :rows, :columns]), strict=True):
-            into[(slice(start, start + keep), *window)] = part
+        for into, part in zip(out, _answers(probability[:, :, :rows, :columns]), strict=True):
+            into[(slice(start, start + keep), *window)] = part.repeat(each, axis=0)[:keep]
         if progress is not None:
             progress(start + keep, slices)
     return FineMap(grid, *out)
+
+
+def slice_gap_mm(volume: Volume) -> float:
+    """Return how far apart a scan's voxels are along the body."""
+    reach = np.abs(volume.affine[2, :3])
+    return float(np.linalg.norm(volume.affine[:3, int(reach.argmax())]))
 
 
 def _window_at(grid: Grid, tube: Tube, k: float) -> tuple[slice, slice]:

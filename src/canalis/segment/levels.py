@@ -75,8 +75,11 @@ def _named_by_both(column: Column, dens: int, rib: int) -> Named:
     first = C2 - dens
     if tall := _tall_body(column):
         return _unnamed(f"A body {tall:.0f} mm tall may be two")
-    share = agreement(column, first)
-    if share < AGREEING_SHARE:
+    if not all(column.discs[dens:rib]):
+        upper = LEVELS[C2 + column.discs[dens:rib].index(False)]
+        reason = f"Dens and first rib agree, but no disc was seen below {upper}."
+        return Named(LevelNaming(False, "both", reason), first)
+    if agreement(column, first) < AGREEING_SHARE:
         reason = "Dens and first rib agree, but the shapes of the vertebrae between them do not."
         return Named(LevelNaming(False, "both", reason), first)
     return Named(
@@ -126,7 +129,9 @@ def agreement(column: Column, first: int) -> float:
 def _tall_body(column: Column) -> float | None:
     """Return the height of a body, C2 and those cut off left out, that may be two, or None."""
     heights = [
-        v.bottom_mm - v.top_mm for i, v in enumerate(column.vertebrae) if i != column.dens and not v.cut
+        v.bottom_mm - v.top_mm
+        for i, v in enumerate(column.vertebrae)
+        if i != column.dens and not v.cut and v.level < LEVEL_CLASSES - 1
     ]
     if len(heights) < 3:
         return None
