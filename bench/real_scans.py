@@ -1,4 +1,4 @@
-"""How well are canal and levels found on real necks?
+"""How well canal and levels are found on real necks: a row a scan, and the totals that are the bars.
 
 Forty planning CTs with 4 to 5 mm pixels (openkbp): C2's plane against the dens's tip read by eye, the
 drawn cord against the canal, the canal's area. Reads ../shared/data or $CANALIS_DATA; rows are saved

@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "demo": "demo",
     "info": "info",
     "train": "train",
+    "evaluate": "evaluate",
 }
 
 GROUPS: dict[str, str] = {

@@ -1,0 +1,31 @@
+"""`canalis evaluate`: how far results are from the truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="Folder of a result, or of such folders.")],
+    truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Its truth, or folders of the same names.")],
+    out: Annotated[Path | None, typer.Option(metavar="CSV", help="Write a row a case here.")] = None,
+) -> None:
+    """Compare results with the truth: overlap, surfaces, canal AP and level names."""
+    from canalis.evaluate import evaluate_folders, write_csv
+
+    rows = evaluate_folders(result, truth)
+    for row in rows:
+        dice, surface, far = row.canal.dice, row.canal.surface_dice, row.canal.hausdorff_95_mm
+        typer.echo(
+            f"{row.case}: canal Dice {_shown(dice, 3)}, surface Dice at 1 mm {_shown(surface, 3)}, "
+            f"95 % Hausdorff {_shown(far, 2)} mm; ossification Dice {_shown(row.ossification.dice, 3)}; "
+            f"canal AP bias {_shown(row.canal_ap_bias_mm, 2)}, error {_shown(row.canal_ap_error_mm, 2)} mm "
+            f"on {row.planes} planes; levels wrong {row.levels_wrong}, missing {row.levels_missing}"
+        )
+    if out is not None:
+        write_csv(out, rows)
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "none" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,172 @@
+"""Folders of results against folders of truth."""
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from canalis.errors import ReadError
+from canalis.evaluate.overlap import Overlap, compare_shapes
+from canalis.labels import ANATOMICAL_CANAL, OSSIFICATION, VERTEBRA_LABELS
+from canalis.read.nifti import read_label_map
+from canalis.volume import Mask
+
+RECORDS: Final = ("measurements.json", "truth.json")
+LABEL_MAPS: Final = ("segmentation.nii.gz", "truth.nii.gz")
+LEAST_SHARE: Final = 0.5  # of a true vertebra that must carry one name
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One result against its truth.
+
+    Attributes
+    ----------
+    case : str
+        Name of the result's folder.
+    canal, ossification : Overlap
+        Of the anatomical canal and of the ossification.
+    planes : int
+        Planes on which both give a canal AP.
+    canal_ap_bias_mm, canal_ap_error_mm : float or None
+        Mean of found minus true, and of its size, over those planes.
+    levels_wrong, levels_missing : int
+        True vertebrae with another's name, and without one.
+    levels_sure : bool
+        Whether the result calls its names sure.
+    """
+
+    case: str
+    canal: Overlap
+    ossification: Overlap
+    planes: int
+    canal_ap_bias_mm: float | None
+    canal_ap_error_mm: float | None
+    levels_wrong: int
+    levels_missing: int
+    levels_sure: bool
+
+
+def evaluate_folder(result: Path, truth: Path) -> Evaluation:
+    """Compare one result with its truth.
+
+    Parameters
+    ----------
+    result, truth : Path
+        Folders with ``measurements.json`` and ``segmentation.nii.gz``, or ``truth.json`` and
+        ``truth.nii.gz``.
+
+    Returns
+    -------
+    Evaluation
+        Lengths are compared where both have the same level and part.
+
+    Raises
+    ------
+    ReadError
+        If either folder lacks a file.
+    GeometryError
+        If the two label maps do not lie on the same voxels.
+    """
+    found_record, true_record = _record(result), _record(truth)
+    true = _label_map(truth)
+    found = _label_map(result).on_grid_of(true)
+    apart = _ap_differences(found_record, true_record)
+    wrong, missing = _level_errors(found, true)
+    return Evaluation(
+        case=result.name,
+        canal=_overlap(found, true, ANATOMICAL_CANAL),
+        ossification=_overlap(found, true, (OSSIFICATION,)),
+        planes=len(apart),
+        canal_ap_bias_mm=float(np.mean(apart)) if apart else None,
+        canal_ap_error_mm=float(np.mean(np.abs(apart))) if apart else None,
+        levels_wrong=wrong,
+        levels_missing=missing,
+        levels_sure=bool(found_record["levels"]["sure"]),
+    )
+
+
+def evaluate_folders(result: Path, truth: Path) -> list[Evaluation]:
+    """Compare one result, or every folder of results with the truth of the same name."""
+    if _first(result, RECORDS):
+        return [evaluate_folder(result, truth)]
+    names = sorted(f.name for f in result.iterdir() if _first(f, RECORDS)) if result.is_dir() else []
+    shared = [name for name in names if _first(truth / name, RECORDS)]
+    if not shared:
+        raise ReadError(
+            f"Expected a result in {result}, or folders named as those of {truth}, found {len(names)} "
+            "results and no truth for any. Check both folders."
+        )
+    return [evaluate_folder(result / name, truth / name) for name in shared]
+
+
+def write_csv(path: Path, evaluations: list[Evaluation]) -> None:
+    """Write a row a case."""
+    rows = [_flat(evaluation) for evaluation in evaluations]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _flat(evaluation: Evaluation) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in asdict(evaluation).items():
+        parts = (
+            {f"{name}_{part}": v for part, v in value.items()} if isinstance(value, dict) else {name: value}
+        )
+        flat |= {key: "" if v is None else v for key, v in parts.items()}
+    return flat
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    path = _first(folder, RECORDS)
+    if path is None:
+        raise ReadError(f"Expected {' or '.join(RECORDS)} in {folder}, found neither. Check the folder.")
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
+
+
+def _label_map(folder: Path) -> Mask:
+    path = _first(folder, LABEL_MAPS)
+    if path is None:
+        raise ReadError(f"Expected {' or '.join(LABEL_MAPS)} in {folder}, found neither. Check the folder.")
+    return read_label_map(path)
+
+
+def _overlap(found: Mask, true: Mask, labels: tuple[int, ...]) -> Overlap:
+    return compare_shapes(np.isin(found.labels, labels), np.isin(true.labels, labels), true.spacing_mm)
+
+
+def _ap_differences(found: dict[str, Any], true: dict[str, Any]) -> list[float]:
+    def lengths(record: dict[str, Any]) -> dict[tuple[str, str], float]:
+        return {
+            (p["level"], p["part"]): p["canal_ap_mm"]
+            for p in record["planes"]
+            if p["level"] and p["part"] != "worst" and p["canal_ap_mm"] is not None
+        }
+
+    ours, theirs = lengths(found), lengths(true)
+    return [ours[key] - theirs[key] for key in sorted(ours.keys() & theirs.keys())]
+
+
+def _level_errors(found: Mask, true: Mask) -> tuple[int, int]:
+    """Return how many true vertebrae mostly carry another name, and how many mostly none."""
+    wrong = missing = 0
+    for label in VERTEBRA_LABELS.values():
+        here = found.labels[true.labels == label]
+        named = here[(here >= min(VERTEBRA_LABELS.values())) & (here <= max(VERTEBRA_LABELS.values()))]
+        if not here.size:
+            continue
+        if named.size < LEAST_SHARE * (here > 0).sum() or not named.size:
+            missing += 1
+        elif int(np.bincount(named).argmax()) != label:
+            wrong += 1
+    return wrong, missing

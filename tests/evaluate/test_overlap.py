@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from canalis.errors import ReadError
+from canalis.evaluate import evaluate_folders, write_csv
+from canalis.evaluate.overlap import compare_shapes
+from canalis.report.label_map import write_label_map
+from canalis.volume import Mask
+
+SPACING = (2.0, 0.5, 0.8)
+
+
+def block(shift: int = 0) -> np.ndarray:
+    shape = np.zeros((12, 40, 34), dtype=bool)
+    shape[3:9, 8 + shift : 28 + shift, 6:26] = True
+    return shape
+
+
+def test_a_shape_agrees_with_itself() -> None:
+    same = compare_shapes(block(), block(), SPACING)
+    assert (same.dice, same.surface_dice, same.hausdorff_95_mm) == (1.0, 1.0, 0.0)
+
+
+def test_a_shift_costs_the_dice_of_the_closed_form() -> None:
+    assert compare_shapes(block(), block(4), SPACING).dice == pytest.approx(16 / 20)
+
+
+def test_the_hausdorff_distance_is_the_shift_in_millimetres() -> None:
+    assert compare_shapes(block(), block(6), SPACING).hausdorff_95_mm == pytest.approx(3.0)
+
+
+def test_a_shift_below_a_millimetre_keeps_the_surface_dice() -> None:
+    assert compare_shapes(block(), block(2), SPACING).surface_dice == 1.0
+
+
+def test_two_empty_shapes_have_no_dice() -> None:
+    assert compare_shapes(block() & False, block() & False, SPACING).dice is None
+
+
+def write(folder: Path, names: tuple[str, str], *, ap_mm: float, label: int) -> None:
+    folder.mkdir(parents=True)
+    labels = np.where(block(), 1, 0).astype(np.uint8)
+    labels[3:9, 1:6, 6:26] = label
+    affine = np.array([[0, 0, 0.8, -5.0], [0, 0.5, 0, 7.0], [2.0, 0, 0, 90.0], [0, 0, 0, 1]])
+    write_label_map(folder / names[1], Mask(labels, affine), acquisition=None)
+    planes = [{"level": "C4", "part": "body", "canal_ap_mm": ap_mm}]
+    record = {"levels": {"sure": True}, "planes": planes}
+    (folder / names[0]).write_text(json.dumps(record), encoding="utf-8")
+
+
+def test_folders_are_matched_by_name(tmp_path: Path) -> None:
+    for case, label in (("a", 14), ("b", 15)):
+        names = ("measurements.json", "segmentation.nii.gz")
+        write(tmp_path / "found" / case, names, ap_mm=12.5, label=label)
+        write(tmp_path / "truth" / case, ("truth.json", "truth.nii.gz"), ap_mm=12.0, label=14)
+    first, second = evaluate_folders(tmp_path / "found", tmp_path / "truth")
+    assert (first.case, first.canal.dice, first.canal_ap_bias_mm, first.levels_wrong) == ("a", 1.0, 0.5, 0)
+    assert (second.levels_wrong, second.levels_missing) == (1, 0)
+    write_csv(tmp_path / "rows.csv", [first, second])
+    assert (tmp_path / "rows.csv").read_text().splitlines()[1].startswith("a,1.0,1.0,0.0,")
+
+
+def test_folders_without_a_shared_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadError, match="no truth for any"):
+        evaluate_folders(tmp_path, tmp_path)
