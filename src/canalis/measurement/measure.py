@@ -157,7 +157,9 @@ def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[Plan
     lost = [
         plane
         for plane in planes
-        if plane.canal_ap_mm is None and "scan" not in plane.reasons.get("canal_ap_mm", "")
+        if plane.part in ("body", "disc")
+        and plane.canal_ap_mm is None
+        and "scan" not in plane.reasons.get("canal_ap_mm", "")
     ]
     return bool(neck.zones) and named and not lost
 

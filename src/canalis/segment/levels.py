@@ -74,7 +74,8 @@ def _named_by_both(column: Column, dens: int, rib: int) -> Named:
         )
     first = C2 - dens
     if tall := _tall_body(column):
-        return _unnamed(f"A body {tall:.0f} mm tall may be two")
+        reason = f"Dens and first rib agree, but a body {tall:.0f} mm tall may be two."
+        return Named(LevelNaming(False, "both", reason), first)
     if not all(column.discs[dens:rib]):
         upper = LEVELS[C2 + column.discs[dens:rib].index(False)]
         reason = f"Dens and first rib agree, but no disc was seen below {upper}."
@@ -89,11 +90,11 @@ def _named_by_both(column: Column, dens: int, rib: int) -> Named:
 
 def _named_by_one(column: Column, end: str, first: int) -> Named:
     other = "first rib" if end == "dens" else "dens"
-    if tall := _tall_body(column):
-        return _unnamed(f"Only the {end} was seen, and a body {tall:.0f} mm tall may be two")
     reason = f"Counted from the {end} alone; the {other} was not seen."
     if agreement(column, first) < AGREEING_SHARE:
         reason = f"Counted from the {end} alone, and the shapes of the vertebrae speak against it."
+    if tall := _tall_body(column):
+        reason = f"Counted from the {end} alone, and a body {tall:.0f} mm tall may be two."
     source = "dens" if end == "dens" else "first rib"
     return Named(LevelNaming(False, source, reason), first)  # type: ignore[arg-type]
 

@@ -6,7 +6,15 @@ from typing import Final
 import numpy as np
 
 from canalis.errors import MeasurementError, RefusedError
-from canalis.segment.assemble import find_fine_tube, label_fine, onto_scan, soft_edges
+from canalis.segment.assemble import (
+    COARSE_PIXEL_MM,
+    find_fine_tube,
+    label_fine,
+    onto_scan,
+    soft_edges,
+    solid_bodies,
+)
+from canalis.segment.bridge import bridge_gaps
 from canalis.segment.classes import Coarse, Fine
 from canalis.segment.column import Classes, Column, Vertebra, divide_column
 from canalis.segment.engine import Engine
@@ -14,6 +22,7 @@ from canalis.segment.fcn import FineMap, segment_finely
 from canalis.segment.levels import T1, Named, name_levels
 from canalis.segment.locate import locate
 from canalis.segment.segmentation import Segmentation
+from canalis.segment.spurs import set_spurs_apart
 from canalis.segment.tube import Tube, find_tube
 from canalis.volume import Progress, ScanWarning, Volume
 
@@ -39,14 +48,17 @@ def segment_with(
     if tube is None:
         raise RefusedError(NO_NECK)
     tell("Looking for the neck", 1, 1)
-    seen = segment_finely(volume, tube, fine, progress=partial(tell, "Segmenting"))
+    seen = bridge_gaps(segment_finely(volume, tube, fine, progress=partial(tell, "Segmenting")))
     kept, tube = find_fine_tube(seen, tube)
     if tube is None:
         raise RefusedError(NO_NECK)
+    seen = set_spurs_apart(seen, kept)
     column = divide_column(fine_classes_of(seen), found, tube)
     _refuse_trunk(column)
     named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
     _refuse_named_trunk(column, named)
+    if sorted(volume.spacing_mm)[1] > COARSE_PIXEL_MM:
+        seen = solid_bodies(seen, tube, column)
     labels = label_fine(seen, kept, found, tube, column, named)
     edges = soft_edges(seen, kept)
     return Segmentation(onto_scan(labels, seen, volume), named.naming, *edges, warnings=_warnings(named))
