@@ -34,6 +34,7 @@ SECTION_MM: Final = (np.arange(3.0, 33.0, 2.0), np.arange(-16.0, 16.1, 2.0))
 """To the front and to the left of the centreline: more than any body."""
 
 LEAST_RIB_VOXELS: Final = 12
+RIB_ABOVE_MM: Final = 4.0  # the head of the first rib lies at the upper half of T1
 RIB_HEAD_MM: Final = 42.0  # from the centreline to where a rib meets its vertebra
 
 
@@ -266,7 +267,7 @@ def _rib_of(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube) -> int 
             continue
         head = away[here] <= np.percentile(away[here], 25)
         middle = float(np.median(along[here][head]))
-        nearest = int(np.argmin([abs(v.middle_mm - middle) for v in vertebrae]))
+        nearest = int(np.argmin([abs(v.middle_mm - RIB_ABOVE_MM - middle) for v in vertebrae]))
         if abs(vertebrae[nearest].middle_mm - middle) < 14:
             said.add(nearest)
     return said.pop() if len(said) == 1 else None
