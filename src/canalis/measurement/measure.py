@@ -20,7 +20,7 @@ from canalis.measurement.summary import (
 )
 from canalis.measurement.vertebrae import Zone, body_depth_mm
 from canalis.measurement.walls import fit_wall, opened_rings, possible_fusions
-from canalis.segment.segmentation import Segmentation
+from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Progress, ScanWarning, Volume
 
 STEPS = 4
@@ -64,7 +64,7 @@ def measure_segmentation(
     fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
-        levels=segmentation.levels,
+        levels=_naming(segmentation.levels, planes),
         planes=planes,
         narrowest=find_narrowest(planes),
         ossification=summarize_ossification(
@@ -149,6 +149,17 @@ def _worst(neck: NeckGeometry, volume: Volume | None) -> tuple[PlaneMeasurement,
     zone = zone_at(neck.zones, along)
     level = None if zone is None else zone.name
     return measure_planes(neck, (Zone(level, "worst", along, along, along, whole=True),), (None,), volume)
+
+
+def _naming(levels: LevelNaming, planes: tuple[PlaneMeasurement, ...]) -> LevelNaming:
+    """Return how levels were named; not sure where one between the first and the last has no plane."""
+    found = {plane.level for plane in planes if plane.part in ("arch", "body")}
+    places = [i for i, level in enumerate(LEVELS) if level in found]
+    missing = [level for level in LEVELS[places[0] : places[-1]] if level not in found] if places else []
+    if not (levels.sure and missing):
+        return levels
+    reason = f"{levels.reason} But {', '.join(missing)} could not be placed, so the names are not sure."
+    return LevelNaming(False, levels.source, reason)
 
 
 def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...]) -> bool:

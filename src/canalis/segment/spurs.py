@@ -53,8 +53,8 @@ def set_spurs_apart(seen: FineMap, canal: NDArray[np.bool_]) -> FineMap:
 
 def _middle_of(canal: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the canal's middle column and half-width in columns, by slice; NaN where there is none."""
-    across = canal.any(axis=1)
-    there = across.any(axis=1)
+    across = np.asarray(canal.any(axis=1))
+    there = np.asarray(across.any(axis=1))
     first = np.where(there, across.argmax(axis=1), np.nan)
     last = np.where(there, across.shape[1] - 1 - across[:, ::-1].argmax(axis=1), np.nan)
     return (first + last) / 2, np.maximum((last - first + 1) / 2, 1.0)

@@ -120,8 +120,7 @@ class CoarseBatches:
 def coarse_block(slices: int) -> tuple[int, int, int]:
     """Return slices, rows and columns of a coarse block, rows and columns in multiples of the stride."""
     a, b, c = (
-        max(round(slices * share / COARSE_STRIDE) * COARSE_STRIDE, COARSE_STRIDE)
-        for share in COARSE_ASPECT
+        max(round(slices * share / COARSE_STRIDE) * COARSE_STRIDE, COARSE_STRIDE) for share in COARSE_ASPECT
     )
     return a, b, c
 
