@@ -62,9 +62,10 @@ def measure_segmentation(
     metal, metal_warnings = find_metal(neck, volume)
     wall = fit_wall(neck)
     fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
+    naming = _naming(segmentation.levels, planes)
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
-        levels=_naming(segmentation.levels, planes),
+        levels=naming,
         planes=planes,
         narrowest=find_narrowest(planes),
         ossification=summarize_ossification(
@@ -74,6 +75,7 @@ def measure_segmentation(
         apart=find_apart(neck, counted) + metal,
         warnings=(
             *segmentation.warnings,
+            *(() if naming is segmentation.levels else (ScanWarning("levels-unsure", naming.reason),)),
             *possible_fusions(neck, wall),
             *_opened(neck),
             *metal_warnings,
