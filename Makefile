@@ -28,7 +28,8 @@ check: $(DEV)  ## formatting, lint, types, doctests
 	$(BIN)/ruff format --check src tests bench
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q --doctest-modules src/canalis --ignore src/canalis/train
+	$(BIN)/python -m pytest -q --doctest-modules src/canalis --ignore src/canalis/train \
+		--ignore src/canalis/cohort/migrations
 
 clean:
 	rm -rf $(VENV) demo-out
