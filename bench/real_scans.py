@@ -48,8 +48,10 @@ def row_of(path: Path, tip_z: float, tip_sure: bool) -> dict[str, Any]:
         found = segment(volume)
     except CanalisError as error:
         return row | {"error": f"{type(error).__name__}: {error}", "sure": False, "source": None}
-    row |= {"seconds": time.perf_counter() - began, "sure": found.levels.sure, "source": found.levels.source}
-    planes = measure_segmentation(found, volume).planes
+    row["seconds"] = time.perf_counter() - began
+    measured = measure_segmentation(found, volume)
+    row |= {"sure": measured.levels.sure, "source": measured.levels.source}
+    planes = measured.planes
     heights = {p.level: float(p.center_lps_mm[2]) for p in planes if p.part == "body" and p.level}
     row["c2_below_tip_mm"] = tip_z - heights["C2"] if "C2" in heights else None
     cord = read_label_map(path.with_name(f"{name}_cord.nii.gz")).on_grid_of(volume)
