@@ -22,7 +22,7 @@ INTERVAL = 1.96  # half of a 95 % interval in standard errors, normal distributi
 PIXEL_SHARE = 0.12  # an edge's standard error in pixels across it, from a label map
 GAP_SHARE = 0.12  # the same in slice gaps, as far as the edge is crossed by slices
 PLACE_MM = 0.05  # the plane's own place and the midline's add this much to every edge
-NETWORK_EDGE_MM = 0.33  # what a network adds to an edge: canal AP erred by 0.42 mm (RMS) on six validation necks
+NETWORK_EDGE_MM = 0.33  # of a network: canal AP erred by 0.42 mm (RMS) on six validation necks
 OUTLINE_GRAIN_MM = 4.0  # edge errors are alike over this much of an outline
 HALF_MILLIMETRE = 0.5  # confidence is the chance that canal AP errs by less
 
