@@ -1,6 +1,6 @@
 """One phantom from one seed: the CT, its labels, and the truth that its geometry knows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,8 +160,3 @@ def to_labels(structure: NDArray[np.uint8], level: NDArray[np.uint8]) -> NDArray
     labels[bone & ~named] = VERTEBRA_WITHOUT_LEVEL
     labels[named] = level[named] + (FIRST_VERTEBRA - 1)
     return labels
-
-
-def retaken(phantom_scanner: Scanner, **changes: float) -> Scanner:
-    """Return the same scanner with some of its settings changed."""
-    return replace(phantom_scanner, **changes)  # type: ignore[arg-type]
