@@ -9,6 +9,7 @@ from canalis.segment.grids import resample_hu
 from canalis.train.augment import Strength
 from canalis.train.batches import CoarseBatches, FineBatches, thick_slice_weights
 from canalis.train.cache import LabelledScan, list_cases, produce_cases, sample_case, write_case
+from canalis.train.nets import SLICE_OFFSETS
 from canalis.train.truth import IGNORED
 
 Maker = Callable[[int], LabelledScan]
@@ -75,7 +76,7 @@ def test_an_unvaried_batch_shows_what_the_truth_says(write_toy_case: Writer, tmp
     produce_cases(write_toy_case, [1, 2], tmp_path)
     still = Strength(0.0, 0.0, 0.0, 0.0, 1e-6, 0.0, 0.0)
     hu, target = FineBatches(8, 64, still).draw(list_cases(tmp_path), np.random.default_rng(0))
-    middle = hu[:, 2]
+    middle = hu[:, SLICE_OFFSETS.index(0)]
     assert abs(float(middle[target == 1].median()) - 20) < 15
     assert float(middle[target == 2].median()) > 500
     hu, target = CoarseBatches(2, 24, still).draw(list_cases(tmp_path), np.random.default_rng(0))

@@ -5,7 +5,7 @@ import torch
 
 from canalis.segment.engine import load_engine
 from canalis.train.export import export_net
-from canalis.train.nets import CoarseAnswer, CoarseNet, FineAnswer, FineNet, Shape, squash
+from canalis.train.nets import SLICE_OFFSETS, CoarseAnswer, CoarseNet, FineAnswer, FineNet, Shape, squash
 
 FINE = Shape((4, 6, 8), (1, 2, 1), (1, 1))
 COARSE = Shape((4, 6), (1, 1), (1,), stem_stride=2)
@@ -16,7 +16,7 @@ def test_the_exported_fine_network_answers_as_torch_does_at_any_size(tmp_path: P
     torch.manual_seed(0)
     net = FineNet(FINE).eval()
     assert export_net(net, tmp_path / "fine.onnx") < 1e-5
-    hu = torch.randn(3, 5, 24, 36) * 500
+    hu = torch.randn(3, len(SLICE_OFFSETS), 24, 36) * 500
     (found,) = load_engine(tmp_path / "fine.onnx", threads=1, engine=engine).run(hu.numpy())
     with torch.no_grad():
         assert abs(FineAnswer(net)(hu).numpy() - found).max() < 1e-5

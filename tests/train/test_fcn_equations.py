@@ -6,7 +6,7 @@ torch = pytest.importorskip("torch", reason="training needs the train extra")
 
 from torch import Tensor, nn  # noqa: E402
 
-from canalis.train.nets import FineNet, Shape  # noqa: E402
+from canalis.train.nets import SLICE_OFFSETS, FineNet, Shape  # noqa: E402
 
 SMALL = Shape((4, 6, 8), (1, 2, 2), (1, 1))
 CLASSES = 3
@@ -37,7 +37,7 @@ def composed(chain: nn.Module) -> tuple[int, int]:
 
 
 def image(side: int, seed: int = 5) -> Tensor:
-    return torch.randn(1, 5, side, side, generator=torch.Generator().manual_seed(seed)).double()
+    return torch.randn(1, len(SLICE_OFFSETS), side, side, generator=torch.Generator().manual_seed(seed)).double()
 
 
 def test_a_shift_of_the_input_by_the_stride_shifts_the_output_eq_1() -> None:

@@ -1,5 +1,6 @@
 """Running an exported network: openvino, or onnxruntime where openvino is not installed."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,10 +24,13 @@ class Engine(Protocol):
         ``openvino`` or ``onnxruntime``.
     threads : int
         CPU threads that it uses.
+    slice_offsets : tuple of int
+        Of the fine network, the slices it sees beside the one it answers for, as its card says.
     """
 
     name: EngineName
     threads: int
+    slice_offsets: tuple[int, ...]
 
     def run(self, hu: NDArray[np.float32]) -> list[NDArray[Any]]:
         """Return the network's outputs, in their order."""
@@ -40,6 +44,7 @@ class _OpenVino:
         import openvino
 
         self.threads = threads
+        self.slice_offsets = _slice_offsets(path)
         core = openvino.Core()
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
@@ -61,6 +66,7 @@ class _OnnxRuntime:
         import onnxruntime
 
         self.threads = threads
+        self.slice_offsets = _slice_offsets(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -71,6 +77,12 @@ class _OnnxRuntime:
 
     def run(self, hu: NDArray[np.float32]) -> list[NDArray[Any]]:
         return [np.asarray(out) for out in self._session.run(None, {self._input: np.ascontiguousarray(hu)})]
+
+
+def _slice_offsets(path: Path) -> tuple[int, ...]:
+    card = path.with_suffix(".json")
+    record = json.loads(card.read_text()) if card.exists() else {}
+    return tuple(record.get("slice_offsets") or (0,))
 
 
 _ENGINES: Final[dict[EngineName, Callable[[Path, int], Engine]]] = {

@@ -13,9 +13,6 @@ from canalis.segment.grids import AIR_HU, FINE_SPACING_MM, Grid, box_of, resampl
 from canalis.segment.tube import Tube
 from canalis.volume import Volume
 
-SLICE_OFFSETS: Final = (-3, -1, 0, 1, 3)
-"""As in :mod:`canalis.train.nets`."""
-
 SLICES_AT_ONCE: Final = 8
 MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0]))
 """Beyond the canal's centreline to the right, front and feet, and to the left, back and head."""
@@ -91,7 +88,7 @@ def segment_finely(
         middles = np.minimum(start + each * np.arange(SLICES_AT_ONCE), slices - 1)
         keep = min(each * SLICES_AT_ONCE, slices - start)
         window = _window_at(grid, tube, start + keep / 2)
-        (probability,) = engine.run(_stacks(hu, middles, window))
+        (probability,) = engine.run(_stacks(hu, middles, engine.slice_offsets, window))
         rows, columns = (axis.stop - axis.start for axis in window)
         for into, part in zip(out, _answers(probability[:, :, :rows, :columns]), strict=True):
             into[(slice(start, start + keep), *window)] = part.repeat(each, axis=0)[:keep]
@@ -121,10 +118,13 @@ def _window_at(grid: Grid, tube: Tube, k: float) -> tuple[slice, slice]:
 
 
 def _stacks(
-    hu: NDArray[np.int16], middles: NDArray[np.intp], window: tuple[slice, slice]
+    hu: NDArray[np.int16],
+    middles: NDArray[np.intp],
+    offsets: tuple[int, ...],
+    window: tuple[slice, slice],
 ) -> NDArray[np.float32]:
-    """Return the five slices around each of some, filled up with air to the size of a whole window."""
-    index = np.clip(middles[:, None] + SLICE_OFFSETS, 0, hu.shape[0] - 1)
+    """Return the slices that the network sees with each of some, filled up with air to a whole window."""
+    index = np.clip(middles[:, None] + np.array(offsets), 0, hu.shape[0] - 1)
     seen = hu[(slice(None), *window)][index]
     out = np.full((*index.shape, *WINDOW), AIR_HU, dtype=np.float32)
     out[:, :, : seen.shape[2], : seen.shape[3]] = seen

@@ -23,10 +23,12 @@ from canalis.train.truth import IGNORED, coarse_classes, fine_classes, level_cla
 PATCH_MARGIN: Final = 1.4
 """A patch is this much larger than the crop, so that a turned and shrunk crop stays inside it."""
 
-OSSIFIED_SHARE: Final = 0.45
+OSSIFIED_SHARE: Final = 0.4
 """Of crops, those centred on a slice with ossification; the rest are any slice."""
 
-NARROWED_SHARE: Final = 0.1
+NARROWED_SHARE: Final = 0.25
+"""Of crops, those centred on a slice with a rim, spur or ossified flavum: what must not be called OPLL."""
+
 SPINE_SHARE: Final = 0.85  # of coarse crops, those near the canal
 CANAL: Final = (Structure.RESIDUAL_CANAL, Structure.OSSIFICATION, Structure.OTHER_NARROWING)
 COARSE_STRIDE: Final = COARSE_SHAPE.stride
@@ -34,7 +36,7 @@ COARSE_ASPECT: Final = (1.0, 0.67, 0.5)
 """Rows and columns of a coarse block a slice: a spine is long, and both ends are wanted in view."""
 
 THICKENED_SHARE: Final = 0.25
-THICK_REACH: Final = 8  # slices on each side that a thickened stack is averaged from
+THICK_REACH: Final = 15  # slices on each side that a thickened stack is averaged from
 
 
 class Batches(Protocol):
@@ -47,7 +49,7 @@ class Batches(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FineBatches:
-    """Stacks of five slices with the classes of the middle one.
+    """Stacks of nine slices with the classes of the middle one.
 
     Attributes
     ----------
@@ -64,7 +66,7 @@ class FineBatches:
     strength: Strength
 
     def draw(self, cases: Sequence[Case], rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Return HU (n, 5, crop, crop) and target (n, crop, crop), uint8."""
+        """Return HU (n, 9, crop, crop) and target (n, crop, crop), uint8."""
         patch = int(self.crop * PATCH_MARGIN)
         stacks = np.full((self.size, len(SLICE_OFFSETS), patch, patch), AIR_HU, dtype=np.float32)
         targets = np.zeros((self.size, patch, patch), dtype=np.uint8)
@@ -176,7 +178,7 @@ def _window(
 def _stack(
     sampled: Sampled, middle: int, out: tuple[slice, ...], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return the network's five slices around one, at times as a scanner with thick slices gives them."""
+    """Return the network's nine slices around one, at times as a scanner with thick slices gives them."""
     last = sampled.hu.shape[0] - 1
     if rng.random() >= THICKENED_SHARE:
         index = [min(max(middle + o, 0), last) for o in SLICE_OFFSETS]
@@ -188,7 +190,7 @@ def _stack(
 
 
 def thick_slice_weights(thickness: float, phase: float) -> NDArray[np.float32]:
-    """Return (5, 17) weights: slices averaged over a thickness, then interpolated back to 1 mm.
+    """Return (9, 31) weights: slices averaged over a thickness, then interpolated back to 1 mm.
 
     Parameters
     ----------

@@ -21,8 +21,8 @@ SOFT_HU: Final = 50.0
 
 SOFTNESS_HU: Final = 200.0
 
-SLICE_OFFSETS: Final = (-3, -1, 0, 1, 3)
-"""Neighbours that the fine network sees, in slices of 1 mm: the ends tell a disc's spur from a long mass."""
+SLICE_OFFSETS: Final = (-10, -6, -3, -1, 0, 1, 3, 6, 10)
+"""Slices of 1 mm that the fine network sees: the far ones tell an endplate's rim from a mass that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Trunk(nn.Module):  # type: ignore[misc]
 
 
 class FineNet(nn.Module):  # type: ignore[misc]
-    """Five neighbouring slices in, a class a pixel of the middle one out."""
+    """Nine neighbouring slices in, a class a pixel of the middle one out."""
 
     def __init__(self, shape: Shape = FINE_SHAPE) -> None:
         super().__init__()
