@@ -1,11 +1,13 @@
 """Phantom cases on disk: a folder a case, arrays that are memory-mapped, whole or not there at all."""
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,6 +15,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+import canalis
 from canalis.phantom.structures import Structure
 from canalis.segment.grids import FINE_SPACING_MM, Grid, box_of, coarse_grid, resample_hu, resample_labels
 from canalis.volume import Volume
@@ -25,6 +28,11 @@ TEST_SEED: Final = 2_000_000
 MARGIN_LPS_MM: Final = (np.array([32.0, 35.0, 25.0]), np.array([32.0, 30.0, 30.0]))
 """Beyond the canal to the right, front and feet, and to the left, back and head: more than measuring uses."""
 
+PHANTOMS: Final = "phantoms"
+"""First word of the source of a case that was drawn, not scanned."""
+
+PACKAGE: Final = Path(canalis.__file__).parent
+DRAWS_PHANTOMS: Final = ("phantom/*.py", "train/phantoms.py")
 SHARD: Final = 100  # cases a folder
 
 
@@ -99,11 +107,14 @@ class Case:
         Where its arrays are.
     slices_with : dict of str to tuple of int
         Fine slices that show an ossification, or another narrowing.
+    source : str
+        What it was made of, and by which code; empty where that was not written down.
     """
 
     seed: int
     folder: Path
     slices_with: dict[str, tuple[int, ...]]
+    source: str = ""
 
     def load(self, grid: str) -> Sampled:
         """Return the arrays of grid ``fine`` or ``coarse``, memory-mapped."""
@@ -115,12 +126,21 @@ class Case:
         return Sampled(arrays[0], arrays[1], arrays[2], Grid.from_affine(affine, arrays[0].shape))
 
 
+@cache
+def phantom_source() -> str:
+    """Return ``phantoms`` and a hash of the code that draws them, as it was when first asked."""
+    digest = hashlib.sha256()
+    for path in sorted(p for pattern in DRAWS_PHANTOMS for p in PACKAGE.glob(pattern)):
+        digest.update(path.read_bytes())
+    return f"{PHANTOMS} {digest.hexdigest()[:12]}"
+
+
 def case_folder(folder: Path, seed: int) -> Path:
     """Return where the case of a seed lies."""
     return folder / f"{seed // SHARD:06d}" / f"{seed:08d}"
 
 
-def write_case(folder: Path, seed: int, *, fine: Sampled | None, coarse: Sampled) -> Path:
+def write_case(folder: Path, seed: int, *, fine: Sampled | None, coarse: Sampled, source: str = "") -> Path:
     """Write one case so that a reader sees all of it or nothing.
 
     Parameters
@@ -133,6 +153,8 @@ def write_case(folder: Path, seed: int, *, fine: Sampled | None, coarse: Sampled
         The spine at 0.5 x 0.5 x 1 mm. None for a scan without a cervical canal.
     coarse : Sampled
         The whole scan at 2.5 mm.
+    source : str
+        What the case was made of, and by which code, for the model's card. Never a file's name.
 
     Returns
     -------
@@ -143,7 +165,7 @@ def write_case(folder: Path, seed: int, *, fine: Sampled | None, coarse: Sampled
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    record: dict[str, object] = {"seed": seed, "slices_with": {}}
+    record: dict[str, object] = {"seed": seed, "slices_with": {}, "source": source}
     for name, sampled in (("fine", fine), ("coarse", coarse)):
         if sampled is None:
             continue
@@ -183,7 +205,8 @@ def list_cases(folder: Path, *, least_seed: int = 0, below_seed: int = VALIDATIO
 def read_case(folder: Path) -> Case:
     """Return the case in a folder."""
     record = json.loads((folder / "case.json").read_text())
-    return Case(record["seed"], folder, {k: tuple(v) for k, v in record["slices_with"].items()})
+    slices_with = {k: tuple(v) for k, v in record["slices_with"].items()}
+    return Case(record["seed"], folder, slices_with, record.get("source", ""))
 
 
 def sample_case(rendered: Rendered) -> tuple[Sampled | None, Sampled]:
@@ -214,10 +237,10 @@ def _sample(rendered: Rendered, grid: Grid) -> Sampled:
     return Sampled(resample_hu(rendered.volume, grid), structure, level, grid)
 
 
-def make_case(maker: Callable[[int], Rendered], seed: int, folder: Path) -> None:
+def make_case(maker: Callable[[int], Rendered], seed: int, folder: Path, *, source: str = "") -> None:
     """Render, sample and write the case of one seed."""
     fine, coarse = sample_case(maker(seed))
-    write_case(folder, seed, fine=fine, coarse=coarse)
+    write_case(folder, seed, fine=fine, coarse=coarse, source=source)
 
 
 def produce_cases(

@@ -22,8 +22,8 @@ class Curves:
 
     def __init__(self, folder: Path, *, first_step: int) -> None:
         self.folder = folder
-        self.losses = [row for row in _read(folder / "loss.csv") if row["step"] <= first_step]
-        self.scores = [row for row in _read(folder / "validation.csv") if row["step"] <= first_step]
+        self.losses = [row for row in read_rows(folder / "loss.csv") if row["step"] <= first_step]
+        self.scores = [row for row in read_rows(folder / "validation.csv") if row["step"] <= first_step]
         _write(folder / "loss.csv", self.losses, LOSS_FIELDS)
         if self.scores:
             _write(folder / "validation.csv", self.scores, tuple(self.scores[0]))
@@ -76,7 +76,8 @@ class Curves:
         figure.savefig(self.folder / "curves.png", dpi=110)
 
 
-def _read(path: Path) -> list[dict[str, float]]:
+def read_rows(path: Path) -> list[dict[str, float]]:
+    """Return the rows of a CSV of numbers; none where there is no file, and none that a kill cut short."""
     if not path.exists():
         return []
     with path.open(newline="") as file:

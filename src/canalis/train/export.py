@@ -1,9 +1,6 @@
 """From a checkpoint to an ONNX file that runs without torch, checked against torch, with its card."""
 
-import hashlib
-import json
 import logging
-import platform
 import warnings
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-import canalis
 from canalis.errors import ModelError
-from canalis.train.cache import VALIDATION_SEED
-from canalis.train.checkpoint import CHECKPOINT, hash_of_weights, load_checkpoint
+from canalis.train.card import make_card, write_card
+from canalis.train.checkpoint import CHECKPOINT, load_checkpoint
+from canalis.train.history import kept_of, parts_of_run
 from canalis.train.loop import load_average
 from canalis.train.nets import SLICE_OFFSETS, CoarseAnswer, CoarseNet, FineAnswer, FineNet
 from canalis.train.plan import Plan
@@ -91,14 +88,14 @@ def _free_sides(net: FineNet | CoarseNet) -> tuple[dict[int, Any]]:
 
 
 def export_run(plan: Plan, folder: Path) -> Path:
-    """Write a run's averaged network and its card.
+    """Write a run's averaged network, its card, and its weights for a later part to start from.
 
     Parameters
     ----------
     plan : Plan
         The run; its checkpoint is read from ``plan.out``.
     folder : Path
-        Receives ``fine.onnx`` and ``fine.json``, or the same of ``coarse``.
+        Receives ``fine.onnx``, ``fine.json``, ``fine.md`` and ``fine.pt``, or the same of ``coarse``.
 
     Returns
     -------
@@ -110,43 +107,8 @@ def export_run(plan: Plan, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{plan.net}.onnx"
     apart = export_net(net, path)
-    card = write_card(plan, net, path) | {"difference_from_torch": apart}
-    path.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n")
-    return path
-
-
-def write_card(plan: Plan, net: FineNet | CoarseNet, path: Path) -> dict[str, Any]:
-    """Return what a reader must know of a model: where it came from and what it is."""
+    parts = parts_of_run(plan)
+    write_card(path, make_card(plan.net, net, parts, path, difference_from_torch=apart))
     state = load_checkpoint(plan.out / CHECKPOINT)
-    seeds = state["seeds"]
-    validation = plan.out / "validation.csv"
-    scores = validation.read_text().splitlines() if validation.exists() else []
-    return {
-        "schema": "canalis.model/1",
-        "name": plan.net,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "weights_sha256": hash_of_weights(net),
-        "parameters": sum(p.numel() for p in net.parameters()),
-        "channels": list(net.shape.channels),
-        "stride": net.shape.stride,
-        "slice_offsets": list(SLICE_OFFSETS) if isinstance(net, FineNet) else None,
-        "trained_on": {
-            "what": "procedural phantoms only; no patient's scan",
-            "cases": len(seeds),
-            "seeds": [min(seeds), max(seeds)],
-            "seeds_below": VALIDATION_SEED,
-        },
-        "steps": state["step"],
-        "steps_planned": plan.steps,
-        "batch": plan.batch,
-        "crop": plan.crop,
-        "seed": plan.seed,
-        "precision": plan.precision,
-        "hours": state["seconds"] / 3600,
-        "hardware": f"{platform.machine()}, {plan.threads} threads"
-        + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""),
-        "versions": {"canalis": canalis.__version__, "torch": torch.__version__.split("+")[0]},
-        "validation": dict(zip(scores[0].split(","), map(float, scores[-1].split(",")), strict=True))
-        if len(scores) > 1
-        else None,
-    }
+    torch.save(kept_of(state, parts), path.with_suffix(".pt"))
+    return path

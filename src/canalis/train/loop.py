@@ -26,6 +26,7 @@ from canalis.train.checkpoint import (
     save_checkpoint,
 )
 from canalis.train.curves import Curves
+from canalis.train.history import describe_hardware, describe_part, parts_before
 from canalis.train.losses import coarse_loss, fine_loss
 from canalis.train.nets import COARSE_SHAPE, FINE_SHAPE, CoarseNet, FineNet, Shape
 from canalis.train.plan import Plan
@@ -86,6 +87,9 @@ class Run:
         self.average = Average(self.net, plan.average)
         self.journal = Journal(plan.out / f"cases-{self.rank}.jsonl", plan.cases)
         self.cases: list[Case] = []
+        self.before = parts_before(plan)
+        self.hardware = [describe_hardware(plan, self.world)]
+        self.scores: dict[str, float] | None = None
         self.loss = fine_loss if plan.net == "fine" else coarse_loss
         kind = FineBatches if plan.net == "fine" else CoarseBatches
         self.batches: Batches = kind(plan.batch, plan.crop, plan.strength)
@@ -109,6 +113,15 @@ class Run:
         self.average.values = {k: v.to(self.device) for k, v in state["average"].items()}
         self.step, self.seconds = state["step"], state["seconds"]
         self.cases = self.journal.before(self.step)
+        self._remember(state)
+
+    def _remember(self, state: dict[str, Any]) -> None:
+        """Take over what the run wrote down of itself; an older checkpoint holds none of it."""
+        part = state.get("part", {})
+        self.before = state.get("before", self.before)
+        self.scores = part.get("validation")
+        earlier = [name for name in part.get("hardware", []) if name not in self.hardware]
+        self.hardware = [*earlier, *self.hardware]
 
     def _parallel(self) -> nn.Module:
         if self.world == 1:
@@ -140,7 +153,8 @@ class Run:
             if self.step % self.plan.validate_every == 0 or self.step == self.plan.steps:
                 validation = validation or self._validation_batches()
                 if validation:
-                    curves.add_scores(self.step, self.validate(validation))
+                    self.scores = self.validate(validation)
+                    curves.add_scores(self.step, self.scores)
             if self.step % self.plan.checkpoint_every == 0 or self.step == last:
                 self._save()
                 curves.draw()
@@ -214,7 +228,7 @@ class Run:
 
     def hash(self) -> str:
         """Return the hash of the averaged weights."""
-        return hash_of_weights(self.averaged_net())
+        return hash_of_weights(self.averaged_net().state_dict())
 
     def _save(self) -> None:
         state = {
@@ -225,8 +239,20 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.values,
             "seeds": sorted(case.seed for case in self.cases),
+            "before": self.before,
+            "part": self._part(),
         }
         save_checkpoint(self.plan.out, state)
+
+    def _part(self) -> dict[str, Any]:
+        return describe_part(
+            self.plan,
+            step=self.step,
+            seconds=self.seconds,
+            cases=self.cases,
+            hardware=self.hardware,
+            scores=self.scores,
+        )
 
 
 def draw_fixed(batches: Batches, cases: Sequence[Case], count: int) -> list[tuple[Tensor, Tensor]]:

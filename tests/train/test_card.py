@@ -1,0 +1,132 @@
+"""The card tells every part of a training, and takes figures of its own model alone."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from canalis.errors import ModelError
+from canalis.train.cache import make_case, phantom_source
+from canalis.train.card import add_figures
+from canalis.train.checkpoint import CHECKPOINT, hash_of_weights, load_checkpoint
+from canalis.train.export import export_run
+from canalis.train.history import as_ranges
+from canalis.train.loop import Run
+from canalis.train.plan import Plan
+
+SOURCE = "phantoms 0123456789ab"
+
+
+@pytest.fixture(scope="module")
+def cases(make_toy_neck: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cases")
+    for seed in (0, 1, 2, 7, 1_000_000):
+        make_case(make_toy_neck, seed, folder, source=SOURCE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Plan]:
+    """A first part, and a second one that starts from the weights that the first exported."""
+    folder = tmp_path_factory.mktemp("runs")
+    first = Plan(
+        "fine", cases, folder / "first", steps=3, batch=2, crop=32, channels=(4, 6), warm_up=1, seed=5,
+        checkpoint_every=2, validate_every=3, validation_batches=1, least_cases=4, threads=1,
+    )  # fmt: skip
+    Run(first).train()
+    export_run(first, folder / "first-model")
+    weights = folder / "first-model" / "fine.pt"
+    second = replace(first, out=folder / "second", steps=2, seed=6, start_from=weights)
+    Run(second).train()
+    return first, second
+
+
+def card_of(plan: Plan, folder: Path) -> dict:
+    export_run(plan, folder)
+    return json.loads((folder / "fine.json").read_text())
+
+
+def test_the_card_follows_the_training_back_to_its_first_part(
+    runs: tuple[Plan, Plan], tmp_path: Path
+) -> None:
+    card = card_of(runs[1], tmp_path)
+    parts = card["parts"]
+    assert [(p["name"], p["steps"], p["seed"]) for p in parts] == [("first", 3, 5), ("second", 2, 6)]
+    assert card["steps"] == 5
+    assert card["hours"] == pytest.approx(sum(p["hours"] for p in parts))
+    assert card["trained_on"]["distinct_seeds"] == 4
+    for part in parts:
+        assert part["case_seeds"] == [[0, 2], [7, 7]]
+        assert part["sources"] == {SOURCE: 4}
+        assert "1 of" in part["hardware"][0]
+        assert 0 <= part["validation"]["whole_canal"] <= 1
+    assert parts[1]["weights_sha256"] == card["weights_sha256"]
+    assert parts[0]["weights_sha256"] == hash_of_weights(load_checkpoint(runs[1].start_from)["average"])
+
+
+def test_the_page_shows_every_part_and_the_model_s_hash(runs: tuple[Plan, Plan], tmp_path: Path) -> None:
+    card = card_of(runs[1], tmp_path)
+    page = (tmp_path / "fine.md").read_text()
+    for wanted in (card["sha256"], "| first | 3 of 3 |", "| second | 2 of 2 |", f"4 by {SOURCE}"):
+        assert wanted in page
+    assert "no patient's scan" in page
+
+
+def test_a_run_that_wrote_no_records_is_told_from_its_plan(runs: tuple[Plan, Plan], tmp_path: Path) -> None:
+    old = replace(runs[1], out=tmp_path / "old")
+    old.out.mkdir()
+    state = load_checkpoint(runs[1].out / CHECKPOINT)
+    kept = {k: v for k, v in state.items() if k not in ("part", "before")}
+    torch.save(kept, old.out / CHECKPOINT)
+    card = card_of(old, tmp_path / "model")
+    assert [p["steps"] for p in card["parts"]] == [3, 2]
+    assert card["parts"][1]["case_seeds"] == [[0, 2], [7, 7]]
+    assert card["parts"][1]["seed"] == 6
+
+
+def test_weights_alone_of_an_older_training_are_a_part_with_gaps(
+    runs: tuple[Plan, Plan], tmp_path: Path
+) -> None:
+    bare = {k: v for k, v in load_checkpoint(runs[1].start_from).items() if k in ("average", "step", "plan")}
+    torch.save(bare, tmp_path / "bare.pt")
+    plan = replace(runs[1], out=tmp_path / "on", start_from=tmp_path / "bare.pt")
+    Run(plan).train()
+    card = card_of(plan, tmp_path / "model")
+    assert [p["steps"] for p in card["parts"]] == [3, 2]
+    assert (card["hours"], card["trained_on"]["distinct_seeds"]) == (None, None)
+    assert "not recorded" in (tmp_path / "model" / "fine.md").read_text()
+
+
+def test_a_run_taken_up_keeps_the_parts_before_it(runs: tuple[Plan, Plan], tmp_path: Path) -> None:
+    plan = replace(runs[1], out=tmp_path / "parted")
+    Run(plan).train(until=1)
+    again = Run(replace(plan, start_from=runs[1].start_from))
+    again.train()
+    assert [p["steps"] for p in card_of(plan, tmp_path / "model")["parts"]] == [3, 2]
+    assert len(again.hardware) == 1
+
+
+def test_figures_of_another_model_are_refused(runs: tuple[Plan, Plan], tmp_path: Path) -> None:
+    card = card_of(runs[1], tmp_path)
+    path = tmp_path / "fine.onnx"
+    record = {"n": 4, "limits": [-0.5, 0.7], "rows": [{"a": 1}], "models": {"fine": card["sha256"]}}
+    add_figures(path, "against_truth", record)
+    assert json.loads((tmp_path / "fine.json").read_text())["figures"] == {
+        "against_truth": {"n": 4, "limits": [-0.5, 0.7]}
+    }
+    assert "-0.500 to 0.700" in (tmp_path / "fine.md").read_text()
+    with pytest.raises(ModelError, match="Run the bench with this model"):
+        add_figures(path, "against_truth", record | {"models": {"fine": "0" * 64}})
+
+
+def test_runs_of_numbers_close_up() -> None:
+    assert as_ranges([]) == []
+    assert as_ranges([2, 1, 9, 2]) == [[1, 2], [9, 9]]
+
+
+def test_the_phantoms_code_is_named_by_its_hash() -> None:
+    word, digest = phantom_source().split()
+    assert (word, len(digest)) == ("phantoms", 12)
