@@ -125,8 +125,11 @@ def _told_by(plan: Plan) -> Part:
     told = {key: getattr(plan, key) for key in keys}
     rows = read_rows(plan.out / "validation.csv")
     return told | {
-        "name": plan.out.name, "steps_planned": plan.steps, "validation": rows[-1] if rows else None,
-    }  # fmt: skip
+        "name": plan.out.name,
+        "steps_planned": plan.steps,
+        "hardware": [f"{describe_hardware(plan)} (where it was exported)"],
+        "validation": rows[-1] if rows else None,
+    }
 
 
 def parts_in(state: Mapping[str, Any]) -> list[Part]:
