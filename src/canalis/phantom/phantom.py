@@ -128,7 +128,7 @@ def draw_phantom(seed: int, *, neck: Neck, scanner: Scanner, wanted: Wanted = AN
     high = np.array([x[-1], y[-1], z[-1]]) + MARGIN_MM
     around = plan_surroundings(tissue, neck, low, high)
     drawn = render(neck, growths, around, scanner, tissue)
-    hu = scan(drawn.hu, scanner, neck, noise, metal_lps=around.tooth_lps[: around.metal_teeth])
+    hu = scan(drawn.hu, scanner, neck, noise, metal_mm=around.metal_mm)
     if scanner.blank_outside_mm is not None:
         hu = _blanked(hu, scanner, neck)
     spacing = (scanner.slice_mm, scanner.pixel_mm, scanner.pixel_mm)

@@ -21,6 +21,7 @@ Bytes = NDArray[np.uint8]
 SLAB = 12  # slices filled at a time: keeps memory low
 SIDE_MM, FRONT_MM, BACK_MM, ABOVE_MM, BELOW_MM = 46.0, 36.0, 62.0, 30.0, 52.0
 CORD_HU, EPIDURAL_FAT_HU, DISC_HU = 36.0, -60.0, 85.0
+METAL_HU = 8000.0
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
 
@@ -76,6 +77,7 @@ def render(
         painter.paint_bones(box)
     for box in boxes:
         painter.paint_growths(box)
+    _paint_metal(hu, structure, around.metal_mm, scanner, fine_z, y, x)
     return Rendering(hu, structure, level)
 
 
@@ -337,6 +339,35 @@ class _Painter:
         v = box.vertebra
         share = 1 - (2 * (box.s - v.s_mm) / max(v.height, 1.0)) ** 2
         return np.asarray(growth.gap_mm * np.clip(share * 1.6, 0, 1), dtype=np.float32)
+
+
+def _paint_metal(
+    hu: Array,
+    structure: Bytes,
+    metal_mm: NDArray[np.float64],
+    scanner: Scanner,
+    z: NDArray[np.float64],
+    y: NDArray[np.float64],
+    x: NDArray[np.float64],
+) -> None:
+    """Draw balls of metal, given as rows (x, y, z, radius)."""
+    n = scanner.steps
+    for cx, cy, cz, radius in metal_mm:
+        (z0, z1), (y0, y1), (x0, x1) = (
+            _span(m, c - radius - 1, c + radius + 1) for m, c in ((z, cz), (y, cy), (x, cx))
+        )
+        if z0 >= z1 or y0 >= y1 or x0 >= x1:
+            continue
+        near = hu[z0:z1, y0:y1, x0:x1]
+        away = np.sqrt(
+            ((z[z0:z1] - cz) ** 2)[:, None, None]
+            + ((y[y0:y1] - cy) ** 2)[None, :, None]
+            + ((x[x0:x1] - cx) ** 2)[None, None, :]
+        )
+        near += np.clip(0.5 - (away - radius) / max(scanner.pixel_mm, 0.4), 0, 1) * (METAL_HU - near)
+        k, row, column = np.nonzero(away < radius)
+        middle = (k + z0) % n == n // 2
+        structure[(k[middle] + z0) // n, row[middle] + y0, column[middle] + x0] = Structure.METAL
 
 
 def _half_widths(v: Vertebra) -> Array:

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from canalis.phantom.noise import noise_of
 from canalis.phantom.plan import C1, C7, T1, Neck
+from canalis.phantom.streaks import hardening, metal_streaks, spread
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 LARGEST_RENDER_STEP_MM = 1.05  # thicker slices are averages of steps no larger than this
 FWHM_TO_SIGMA = 1 / 2.355
-NOISE_SLICES = 12
 HU_RANGE = (-1024, 3071)
 
 
@@ -39,8 +40,14 @@ class Scanner:
         Noise SD at C3.
     shoulder_noise : float
         How many times more of it at the shoulders.
+    starved : float
+        SD of the streaks from shoulder to shoulder, as a multiple of ``noise_hu``.
     grain_mm : float
         Size of the noise's grain.
+    metal : float
+        Strength of metal's streaks, 1 for a dental alloy.
+    hardening : float
+        Strength of the dark bands between dense bones, 1 for no correction.
     trabecular_hu, texture_hu : float
         Density of marrow bone at C3 and how much it varies from place to place.
     cortex_hu : float
@@ -61,7 +68,10 @@ class Scanner:
     overshoot: float = 0.0
     noise_hu: float = 25.0
     shoulder_noise: float = 2.0
+    starved: float = 0.8
     grain_mm: float = 0.7
+    metal: float = 1.0
+    hardening: float = 0.2
     trabecular_hu: float = 330.0
     texture_hu: float = 60.0
     cortex_hu: float = 1350.0
@@ -162,7 +172,10 @@ def with_look(scanner: Scanner, rng: np.random.Generator) -> Scanner:
         overshoot=float(rng.uniform(0.1, 0.5)) if bone_kernel else float(rng.uniform(0, 0.1)),
         noise_hu=float(np.clip((42 if bone_kernel else 13) * dose, 4, 110)),
         shoulder_noise=float(rng.uniform(1, 3.2)),
+        starved=float(rng.lognormal(np.log(0.7), 0.8)),
         grain_mm=float(rng.uniform(0.3, 0.6) if bone_kernel else rng.uniform(0.7, 1.4)),
+        metal=float(np.clip(rng.lognormal(np.log(0.5), 0.7), 0.08, 2.0)),
+        hardening=float(rng.uniform(0, 0.5)),
         trabecular_hu=float(np.clip(rng.normal(320, 90), 110, 620)),
         texture_hu=float(rng.uniform(25, 95)),
         cortex_hu=float(rng.uniform(950, 1800)),
@@ -171,7 +184,7 @@ def with_look(scanner: Scanner, rng: np.random.Generator) -> Scanner:
 
 
 def scan(
-    hu: Array, scanner: Scanner, neck: Neck, rng: np.random.Generator, *, metal_lps: Floats
+    hu: Array, scanner: Scanner, neck: Neck, rng: np.random.Generator, *, metal_mm: Floats
 ) -> NDArray[np.int16]:
     """Return what the scanner makes of rendered densities.
 
@@ -185,8 +198,8 @@ def scan(
         Where the shoulders are.
     rng : numpy.random.Generator
         The only source of chance.
-    metal_lps : ndarray of shape (n, 3)
-        Metal that throws streaks, LPS+ mm.
+    metal_mm : ndarray of shape (n, 4)
+        Balls of metal that throw streaks: LPS+ x, y, z and radius, mm.
 
     Returns
     -------
@@ -198,21 +211,37 @@ def scan(
     elif scanner.slice_mm > 0.55:
         hu = gaussian_filter1d(hu, 0.33, axis=0, truncate=2.5)
     z, y, x = scanner.places()
-    noise = _noise_tiles(scanner, rng)
+    noise = noise_of(
+        rng, (scanner.rows, scanner.columns), grain_mm=scanner.grain_mm, pixel_mm=scanner.pixel_mm,
+        sharp=scanner.overshoot > 0.08,
+    )  # fmt: skip
     out = np.empty(hu.shape, dtype=np.int16)
-    louder = _louder(scanner, neck, z)
+    louder = shoulder_gain(neck, z)
+    bands = hardening(hu, scanner.pixel_mm, strength=scanner.hardening)
     for k in range(scanner.slices):
         image = _blur(hu[k], scanner)
-        tile = noise[rng.integers(NOISE_SLICES)]
-        tile = np.roll(tile, tuple(rng.integers(0, n) for n in tile.shape), axis=(0, 1))
-        image += (tile if rng.random() < 0.5 else tile[:, ::-1]) * (scanner.noise_hu * louder[k])
-        if louder[k] > 1.15:
-            image += _horizontal_streaks(rng, image.shape, scanner.noise_hu * (louder[k] - 1) * 0.6)
-        for metal in metal_lps:
-            if abs(metal[2] - z[k]) < 4.5:
-                image += _metal_streaks(rng, metal, y, x)
+        image += spread(bands[k], image.shape, scanner.pixel_mm)
+        grain = scanner.noise_hu * (1 + (scanner.shoulder_noise - 1) * louder[k])
+        image += noise.slice_of(rng, grain, scanner.noise_hu * scanner.starved * louder[k])
+        discs = discs_at(metal_mm, z[k], scanner.slice_mm)
+        if len(discs):
+            image += metal_streaks(rng, discs, y, x, strength=scanner.metal)
         out[k] = np.clip(np.rint(image), *HU_RANGE)
     return out
+
+
+def discs_at(metal_mm: Floats, z_mm: float, slice_mm: float) -> Floats:
+    """Return the discs (x, y, radius) that balls (x, y, z, radius) leave in a slice, mm."""
+    off = np.clip(np.abs(metal_mm[:, 2] - z_mm) - slice_mm / 2, 0, None)
+    hit = off < metal_mm[:, 3]
+    radius = np.sqrt(metal_mm[hit, 3] ** 2 - off[hit] ** 2)
+    return np.column_stack([metal_mm[hit, :2], radius])
+
+
+def shoulder_gain(neck: Neck, z_mm: Floats) -> Floats:
+    """Return how far slices lie in the shoulders: 0 above C5, 1 from T2 down."""
+    c5, t2 = (float(neck.curve.point_at(neck.vertebrae[i].s_mm)[2]) for i in (C7 - 2, T1 + 1))
+    return np.asarray(np.clip((c5 - z_mm) / (c5 - t2), 0, 1))
 
 
 def _blur(image: Array, scanner: Scanner) -> Array:
@@ -224,37 +253,3 @@ def _blur(image: Array, scanner: Scanner) -> Array:
         gaussian_filter1d(soft, 1.6 * sigma, axis=0, truncate=2.5), 1.6 * sigma, axis=1, truncate=2.5
     )
     return np.asarray(soft + scanner.overshoot * (soft - wide))
-
-
-def _noise_tiles(scanner: Scanner, rng: np.random.Generator) -> Array:
-    white = rng.standard_normal((NOISE_SLICES, scanner.rows, scanner.columns), dtype=np.float32)
-    sigma = scanner.grain_mm / scanner.pixel_mm * 0.5
-    grain = gaussian_filter1d(
-        gaussian_filter1d(white, sigma, axis=1, mode="wrap"), sigma, axis=2, mode="wrap"
-    )
-    if scanner.overshoot > 0.08:  # a sharp kernel's noise has little at low frequencies
-        grain = grain - 0.85 * gaussian_filter1d(
-            gaussian_filter1d(grain, 2.5 * sigma, axis=1, mode="wrap"), 2.5 * sigma, axis=2, mode="wrap"
-        )
-    return np.asarray(grain / grain.std(), dtype=np.float32)
-
-
-def _louder(scanner: Scanner, neck: Neck, z: Floats) -> Floats:
-    c5, t2 = (float(neck.curve.point_at(neck.vertebrae[i].s_mm)[2]) for i in (C7 - 2, T1 + 1))
-    return np.asarray(1 + (scanner.shoulder_noise - 1) * np.clip((c5 - z) / (c5 - t2), 0, 1))
-
-
-def _horizontal_streaks(rng: np.random.Generator, shape: tuple[int, int], sd: float) -> Array:
-    lines = gaussian_filter1d(rng.standard_normal((shape[0], 24), dtype=np.float32), 0.8, axis=0)
-    lines = lines / lines.std() * sd
-    at = np.linspace(0, 23, shape[1])
-    low = np.minimum(at.astype(int), 22)
-    return np.asarray(lines[:, low] * (1 - at + low) + lines[:, low + 1] * (at - low), dtype=np.float32)
-
-
-def _metal_streaks(rng: np.random.Generator, metal: Floats, y: Floats, x: Floats) -> Array:
-    dy, dx = (y - metal[1])[:, None], (x - metal[0])[None, :]
-    r, angle = np.hypot(dy, dx), np.arctan2(dy, dx)
-    rays = sum(rng.normal() * np.cos(int(k) * angle + rng.uniform(0, 6.28)) for k in rng.integers(3, 22, 6))
-    streaks = rays * rng.uniform(40, 220) / (1 + r / rng.uniform(12, 35))
-    return np.asarray(streaks + 3000 * (r < rng.uniform(2, 4.5)), dtype=np.float32)

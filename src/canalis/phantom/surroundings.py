@@ -49,12 +49,8 @@ class Surroundings:
         One field for each name of ``FIELDS``, distances in mm, below 0 inside.
     muscle_hu, fat_share, bone_hu, marrow_hu, vessel_hu, air_hu : float
         What fills them.
-    tooth_lps : ndarray of shape (n, 3)
-        Teeth, LPS+ mm; metal ones first.
-    metal_teeth : int
-        How many throw streaks.
-    rib_levels : ndarray of shape (m,)
-        Level of each rib below the first, by height.
+    metal_mm : ndarray of shape (n, 4)
+        Balls of metal that throw streaks: LPS+ x, y, z and radius, mm.
     """
 
     lattice: Lattice
@@ -65,10 +61,7 @@ class Surroundings:
     vessel_hu: float
     air_hu: float
     skull_cortex_mm: float
-    tooth_lps: Floats
-    tooth_hu: float
-    metal_teeth: int
-    rib_pitch: Floats
+    metal_mm: Floats
 
 
 def plan_surroundings(
@@ -124,10 +117,7 @@ def plan_surroundings(
         vessel_hu=float(rng.choice([45.0, rng.uniform(120, 220), rng.uniform(280, 450)], p=[0.5, 0.3, 0.2])),
         air_hu=float(rng.uniform(-1000, -930)),
         skull_cortex_mm=float(rng.uniform(1.2, 2.5)),
-        tooth_lps=teeth,
-        tooth_hu=float(rng.uniform(1500, 3000)),
-        metal_teeth=int(rng.integers(1, 6)) if rng.random() < 0.45 else 0,
-        rib_pitch=np.array([v.s_mm for v in neck.vertebrae[T1:]]),
+        metal_mm=_fillings(rng, teeth) if rng.random() < 0.45 else np.zeros((0, 4)),
     )
 
 
@@ -300,7 +290,9 @@ def _airway(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
     q = np.sqrt(
         ((grid[..., 0] - cx) / wide[:, None, None]) ** 2 + ((grid[..., 1] - cy) / deep[:, None, None]) ** 2
     )
-    return np.asarray((q - 1) * np.minimum(wide, deep)[:, None, None], dtype=np.float32)
+    roof = float(neck.curve.point_at(neck.foramen_magnum_s_mm)[2]) + rng.uniform(2, 16)  # of the nasopharynx
+    tube = (q - 1) * np.minimum(wide, deep)[:, None, None]
+    return np.asarray(np.maximum(tube, grid[..., 2] - roof), dtype=np.float32)
 
 
 def _lungs(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
@@ -403,6 +395,17 @@ def _teeth(rng: np.random.Generator, neck: Neck) -> Floats:
             )
         )
     return np.asarray(np.concatenate(rows)[rng.permutation(28)])
+
+
+def _fillings(rng: np.random.Generator, teeth: Floats) -> Floats:
+    """Return the metal of some teeth: fillings and crowns, balls as rows (x, y, z, radius)."""
+    some = teeth[: int(rng.integers(1, 8))]
+    rows = []
+    for tooth in some:
+        radius, high = rng.uniform(1.2, 4.0), rng.uniform(0, 4)
+        for up in np.arange(-high, high + 0.1, 2.0):
+            rows.append([*(tooth + np.array([0, 0, up])), radius])
+    return np.array(rows)
 
 
 def _shoulders(rng: np.random.Generator, neck: Neck) -> Floats:

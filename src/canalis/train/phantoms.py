@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from canalis.phantom.noise import noise_of
 from canalis.phantom.ossification import Growth, Wanted, plan_growths
 from canalis.phantom.plan import C2, C7, T1, Neck, plan_neck
 from canalis.phantom.render import render
-from canalis.phantom.scanner import Scanner, scan, with_look
+from canalis.phantom.scanner import Scanner, discs_at, scan, shoulder_gain, with_look
+from canalis.phantom.streaks import hardening, metal_streaks, spread
 from canalis.phantom.surroundings import plan_surroundings
 from canalis.segment.grids import COARSE_SPACING_MM, FINE_SPACING_MM, Grid, resample_hu
-from canalis.train.cache import Sampled, write_case
+from canalis.train.cache import Sampled, phantom_source, write_case
 from canalis.volume import Volume
 
 SIDE_MM, FRONT_MM, BACK_MM = 40.0, 42.0, 44.0  # beyond the canal's middle: more than the fine pass looks at
 WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
 MARGIN_MM = 5.0
+TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
+"""What a scanner with voxels of its own has in common with the one that was planned."""
 
 
 def make_phantom_case(seed: int, folder: Path) -> None:
@@ -39,7 +43,8 @@ def make_phantom_case(seed: int, folder: Path) -> None:
     neck = plan_neck(streams[0])
     growths = plan_growths(streams[1], neck, Wanted())
     fine = draw_fine(streams[2], neck, growths)
-    write_case(folder, seed, fine=fine, coarse=draw_coarse(streams[3], neck, growths))
+    coarse = draw_coarse(streams[3], neck, growths)
+    write_case(folder, seed, fine=fine, coarse=coarse, source=phantom_source())
 
 
 def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
@@ -53,14 +58,13 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
     native = _native(rng, scanner, grid)
     around = _around(rng, neck, grid)
     drawn = render(neck, growths, around, scanner, rng)
-    metal = around.tooth_lps[: around.metal_teeth]
     if native is None:
-        hu = scan(drawn.hu, scanner, neck, rng, metal_lps=metal)
+        hu = scan(drawn.hu, scanner, neck, rng, metal_mm=around.metal_mm)
     else:
         sampled = resample_hu(Volume(drawn.hu, grid.affine), native)
         taker = replace(
             _scanner_on(native),
-            **{k: getattr(scanner, k) for k in ("overshoot", "shoulder_noise", "grain_mm")},
+            **{k: getattr(scanner, k) for k in TAKEN_OVER},
             noise_hu=scanner.noise_hu / np.sqrt(max(native.spacing_mm[0], 1.0)),
             fwhm_mm=max(scanner.fwhm_mm, 0.9 * native.spacing_mm[1]),
         )
@@ -69,7 +73,7 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
             replace(taker, slice_mm=min(taker.slice_mm, 1.0)),
             neck,
             rng,
-            metal_lps=metal,
+            metal_mm=around.metal_mm,
         )
         hu = resample_hu(Volume(taken, native.affine), grid)
     return Sampled(hu, drawn.structure, drawn.level, grid)
@@ -85,9 +89,12 @@ def draw_coarse(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...
     box = np.array([[x0 - field_x / 2, y0 - field_y / 2, low], [x0 + field_x / 2, y0 + field_y / 2, high]])
     grid = Grid.over_box(box[0], box[1], spacing_mm=COARSE_SPACING_MM)
     scanner = with_look(_scanner_on(grid), rng)
-    drawn = render(neck, growths, _around(rng, neck, grid), scanner, rng)
+    around = _around(rng, neck, grid)
+    drawn = render(neck, growths, around, scanner, rng)
     hu = drawn.hu.reshape(scanner.slices, scanner.steps, scanner.rows, scanner.columns).mean(axis=1)
-    return Sampled(_coarse_look(rng, hu, neck, grid), drawn.structure, drawn.level, grid)
+    return Sampled(
+        _coarse_look(rng, hu, neck, grid, scanner, around.metal_mm), drawn.structure, drawn.level, grid
+    )
 
 
 def _coverage(rng: np.random.Generator, neck: Neck) -> tuple[float, float]:
@@ -125,17 +132,29 @@ def _field(rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _coarse_look(
-    rng: np.random.Generator, hu: NDArray[np.float32], neck: Neck, grid: Grid
+    rng: np.random.Generator,
+    hu: NDArray[np.float32],
+    neck: Neck,
+    grid: Grid,
+    scanner: Scanner,
+    metal_mm: NDArray[np.float64],
 ) -> NDArray[np.int16]:
+    bands = hardening(hu, scanner.pixel_mm, strength=scanner.hardening)
     blur = rng.uniform(0, 0.45) if rng.random() < 0.6 else rng.uniform(0.45, 0.85)
     for axis, sigma in enumerate((rng.uniform(0, 0.6), blur, blur)):
         if sigma > 0.15:
             hu = gaussian_filter1d(hu, sigma, axis=axis)
-    z = grid.origin_lps[2] + grid.spacing_mm[0] * np.arange(grid.shape[0])
-    c5, t2 = (float(neck.curve.point_at(neck.vertebrae[i].s_mm)[2]) for i in (C7 - 2, T1 + 1))
-    louder = 1 + rng.uniform(0, 2) * np.clip((c5 - z) / (c5 - t2), 0, 1)
-    sd = np.float32(min(rng.lognormal(np.log(9), 0.7), 60))
-    hu = hu + rng.standard_normal(hu.shape, dtype=np.float32) * sd * louder[:, None, None].astype(np.float32)
+    z, y, x = scanner.places()
+    inside = shoulder_gain(neck, z)
+    sd, louder = min(rng.lognormal(np.log(9), 0.7), 60), rng.uniform(0, 2)
+    shape = (scanner.rows, scanner.columns)
+    noise = noise_of(rng, shape, grain_mm=rng.uniform(0.5, 3), pixel_mm=scanner.pixel_mm, sharp=False)
+    for k in range(len(hu)):
+        hu[k] += noise.slice_of(rng, sd * (1 + louder * inside[k]), 1.5 * sd * scanner.starved * inside[k])
+        hu[k] += spread(bands[k], shape, scanner.pixel_mm)
+        discs = discs_at(metal_mm, z[k], scanner.slice_mm)
+        if len(discs):
+            hu[k] += metal_streaks(rng, discs, y, x, strength=scanner.metal)
     hu = _zeroed(rng, hu, neck, grid)
     return np.clip(np.rint(hu), -1024, 3071).astype(np.int16)
 
