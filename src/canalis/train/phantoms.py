@@ -49,13 +49,14 @@ def make_phantom_case(seed: int, folder: Path) -> None:
 
 def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
     """Return a stretch of the spine on the fine grid."""
-    top = float(neck.curve.point_at(neck.top_s_mm)[2]) + rng.uniform(8, 30)
+    over = rng.uniform(8, 30) if rng.random() < 0.6 else rng.uniform(30, 65)  # skull base, jaw and face
+    top = float(neck.curve.point_at(neck.top_s_mm)[2]) + over
     bottom = float(neck.curve.point_at(neck.vertebrae[T1 + 2].s_mm)[2])
     window = float(rng.uniform(*WINDOW_MM))
-    high = float(rng.uniform(bottom + window, top)) if rng.random() < 0.8 else top
+    high = float(rng.uniform(bottom + window, top)) if rng.random() < 0.7 else top
     grid = _fine_grid(neck, high - window, high)
     scanner = with_look(_scanner_on(grid), rng)
-    native = _native(rng, scanner, grid)
+    native = _native(rng, grid)
     around = _around(rng, neck, grid)
     drawn = render(neck, growths, around, scanner, rng)
     if native is None:
@@ -76,7 +77,33 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
             metal_mm=around.metal_mm,
         )
         hu = resample_hu(Volume(taken, native.affine), grid)
-    return Sampled(hu, drawn.structure, drawn.level, grid)
+    return _cut_short(rng, Sampled(hu, drawn.structure, drawn.level, grid))
+
+
+def _cut_short(rng: np.random.Generator, drawn: Sampled) -> Sampled:
+    """Let some scans end inside the grid, lack slices, or be blanked beyond a box; no label is left there."""
+    lost = np.zeros(drawn.hu.shape, dtype=bool)
+    slices, rows, columns = lost.shape
+    if rng.random() < 0.15:
+        k = int(rng.integers(slices // 8, slices // 3))
+        lost[slice(0, k) if rng.random() < 0.5 else slice(slices - k, slices)] = True
+    if rng.random() < 0.08:
+        k = int(rng.integers(0, slices))
+        lost[k : k + int(rng.integers(1, 5))] = True
+    if rng.random() < 0.12:
+        front, back = int(rng.uniform(0, 0.3) * rows), int(rng.uniform(0, 0.2) * rows)
+        side = int(rng.uniform(0, 0.2) * columns)
+        lost[:, :front] = lost[:, rows - back :] = lost[:, :, :side] = lost[:, :, columns - side :] = True
+    if not lost.any():
+        return drawn
+    blank = np.int16(rng.choice([-1024, -1000, 0], p=[0.7, 0.2, 0.1]))
+    none = np.uint8(0)
+    return Sampled(
+        np.where(lost, blank, drawn.hu).astype(np.int16),
+        np.where(lost, none, drawn.structure),
+        np.where(lost, none, drawn.level),
+        drawn.grid,
+    )
 
 
 def draw_coarse(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
@@ -211,17 +238,14 @@ def _around(rng: np.random.Generator, neck: Neck, grid: Grid):  # type: ignore[n
     return plan_surroundings(rng, neck, low - MARGIN_MM, high + MARGIN_MM)
 
 
-def _native(rng: np.random.Generator, scanner: Scanner, grid: Grid) -> Grid | None:
+def _native(rng: np.random.Generator, grid: Grid) -> Grid | None:
     """Draw the scanner's own voxels; None where they are no coarser than the fine grid."""
-    kind = rng.choice(4, p=[0.5, 0.25, 0.13, 0.12])
+    kind = rng.choice(5, p=[0.42, 0.2, 0.1, 0.12, 0.16])
     if kind == 0:
         return None
-    pixel = (float(rng.uniform(0.5, 0.8)), float(rng.uniform(0.5, 1.1)), float(rng.uniform(2.5, 5.2)))[
-        kind - 1
-    ]
-    thick = (float(rng.uniform(1.0, 2.5)), float(rng.uniform(2.5, 5.0)), float(rng.uniform(1.5, 3.0)))[
-        kind - 1
-    ]
+    pixels = ((0.5, 0.8), (0.5, 0.9), (0.9, 1.2), (2.5, 5.2))  # neck, its thick slices, planning, reduced
+    slices = ((1.0, 2.5), (2.5, 5.0), (2.0, 5.0), (1.5, 3.0))
+    pixel, thick = float(rng.uniform(*pixels[kind - 1])), float(rng.uniform(*slices[kind - 1]))
     step = np.array([pixel, pixel, thick])
     low = np.array(grid.origin_lps) + rng.uniform(0, 1, 3) * step
     high = np.array(grid.origin_lps) + (np.array(grid.shape)[::-1] - 1) * np.array(grid.spacing_mm)[::-1]

@@ -1,0 +1,46 @@
+"""Training cases: scans of many kinds, and labels only where the scan shows something."""
+
+import numpy as np
+import pytest
+
+from canalis.phantom.ossification import Wanted, plan_growths
+from canalis.phantom.plan import plan_neck
+from canalis.segment.grids import Grid
+from canalis.train.cache import Sampled
+from canalis.train.phantoms import _cut_short, _native, draw_fine
+
+GRID = Grid((-40.0, -40.0, 0.0), (1.0, 0.5, 0.5), (80, 160, 150))
+
+
+def test_what_is_cut_off_or_blanked_keeps_no_label():
+    rng = np.random.default_rng(5)
+    shape = (30, 40, 50)
+    whole = Sampled(
+        np.full(shape, 300, dtype=np.int16),
+        np.full(shape, 4, dtype=np.uint8),
+        np.full(shape, 5, dtype=np.uint8),
+        Grid((0.0, 0.0, 0.0), (1.0, 0.5, 0.5), shape),
+    )
+    cut = [_cut_short(rng, whole) for _ in range(60)]
+    for case in cut:
+        blank = case.hu != 300
+        assert not case.structure[blank].any()
+        assert not case.level[blank].any()
+        assert (case.structure[~blank] == 4).all()
+    assert 8 < sum((case.hu != 300).any() for case in cut) < 40
+
+
+def test_a_good_part_of_fine_cases_comes_from_thick_slices_and_from_large_pixels():
+    rng = np.random.default_rng(6)
+    spacing = [grid.spacing_mm for _ in range(600) if (grid := _native(rng, GRID)) is not None]
+    thick, _, pixel = np.array(spacing).T
+    assert (pixel >= 2.5).sum() / 600 == pytest.approx(0.16, abs=0.05)
+    assert ((pixel >= 0.9) & (pixel <= 1.2) & (thick >= 2)).sum() / 600 == pytest.approx(0.12, abs=0.04)
+    assert (thick >= 3).mean() > 0.2
+
+
+def test_a_fine_case_holds_the_canal_and_its_bones():
+    neck = plan_neck(np.random.default_rng(7))
+    case = draw_fine(np.random.default_rng(8), neck, plan_growths(np.random.default_rng(9), neck, Wanted()))
+    assert case.hu.shape == case.structure.shape == case.grid.shape
+    assert {1, 4, 5} <= set(np.unique(case.structure))
