@@ -38,8 +38,7 @@ def runs(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, P
     )  # fmt: skip
     Run(first).train()
     export_run(first, folder / "first-model")
-    weights = folder / "first-model" / "fine.pt"
-    second = replace(first, out=folder / "second", steps=2, seed=6, start_from=weights)
+    second = replace(first, out=folder / "second", steps=2, seed=6, start_from=first.out / "weights.pt")
     Run(second).train()
     return first, second
 

@@ -13,12 +13,13 @@ from canalis.errors import ModelError
 from canalis.train.card import make_card, write_card
 from canalis.train.checkpoint import CHECKPOINT, load_checkpoint
 from canalis.train.history import kept_of, parts_of_run
-from canalis.train.loop import load_average
+from canalis.train.loop import averaged_net_of
 from canalis.train.nets import SLICE_OFFSETS, CoarseAnswer, CoarseNet, FineAnswer, FineNet
 from canalis.train.plan import Plan
 
 PARITY: Final = 1e-4
 MOST_BYTES: Final = 8 * 2**20
+WEIGHTS: Final = "weights.pt"
 
 
 def export_net(net: FineNet | CoarseNet, path: Path) -> float:
@@ -88,14 +89,15 @@ def _free_sides(net: FineNet | CoarseNet) -> tuple[dict[int, Any]]:
 
 
 def export_run(plan: Plan, folder: Path) -> Path:
-    """Write a run's averaged network, its card, and its weights for a later part to start from.
+    """Write a run's averaged network and its card, and beside its checkpoint what a later part starts from.
 
     Parameters
     ----------
     plan : Plan
-        The run; its checkpoint is read from ``plan.out``.
+        The run; its checkpoint is read from ``plan.out``, which receives ``weights.pt``: averaged weights
+        with the records of every part.
     folder : Path
-        Receives ``fine.onnx``, ``fine.json``, ``fine.md`` and ``fine.pt``, or the same of ``coarse``.
+        Receives ``fine.onnx``, ``fine.json`` and ``fine.md``, or the same of ``coarse``.
 
     Returns
     -------
@@ -103,12 +105,12 @@ def export_run(plan: Plan, folder: Path) -> Path:
         The ONNX file.
     """
     torch.set_num_threads(plan.threads)
-    net = load_average(plan.out, plan)
+    state = load_checkpoint(plan.out / CHECKPOINT)
+    net = averaged_net_of(plan, state)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{plan.net}.onnx"
     apart = export_net(net, path)
-    parts = parts_of_run(plan)
+    parts = parts_of_run(plan, state)
     write_card(path, make_card(plan.net, net, parts, path, difference_from_torch=apart))
-    state = load_checkpoint(plan.out / CHECKPOINT)
-    torch.save(kept_of(state, parts), path.with_suffix(".pt"))
+    torch.save(kept_of(state, parts), plan.out / WEIGHTS)
     return path

@@ -16,7 +16,7 @@ import torch
 
 import canalis
 from canalis.train.cache import Case
-from canalis.train.checkpoint import CHECKPOINT, hash_of_weights, load_checkpoint
+from canalis.train.checkpoint import hash_of_weights, load_checkpoint
 from canalis.train.curves import read_rows
 from canalis.train.plan import Plan
 
@@ -112,11 +112,10 @@ def parts_before(plan: Plan) -> list[Part]:
     return [] if plan.start_from is None else parts_in(load_checkpoint(plan.start_from))
 
 
-def parts_of_run(plan: Plan) -> list[Part]:
-    """Return the records of a run and of all parts before it, from its checkpoint."""
-    state = load_checkpoint(plan.out / CHECKPOINT)
+def parts_of_run(plan: Plan, state: Mapping[str, Any]) -> list[Part]:
+    """Return the records of a run and of all parts before it, from its plan and checkpoint."""
     if "part" not in state:  # written before parts were recorded
-        state = state | {"before": parts_before(plan), "part": _part_of_old(state) | _told_by(plan)}
+        state = {**state, "before": parts_before(plan), "part": _part_of_old(state) | _told_by(plan)}
     return parts_in(state)
 
 

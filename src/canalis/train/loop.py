@@ -4,9 +4,8 @@ import ctypes
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -278,9 +277,9 @@ def _join_others() -> tuple[int, int]:
     return int(os.environ.get("RANK", "0")), world
 
 
-def load_average(folder: Path, plan: Plan) -> FineNet | CoarseNet:
+def averaged_net_of(plan: Plan, state: Mapping[str, Any]) -> FineNet | CoarseNet:
     """Return the averaged network of a run's checkpoint."""
     net = build_net(plan)
-    net.load_state_dict(load_checkpoint(folder / CHECKPOINT)["average"])
+    net.load_state_dict(state["average"])
     net.eval()
     return net
