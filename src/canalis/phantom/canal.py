@@ -21,7 +21,7 @@ class CanalSection:
     bow: Array
     corner: Array
 
-    def where(self, chosen: NDArray[np.bool_]) -> "CanalSection":
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "CanalSection":
         """Return the shape at some of the places."""
         parts = (self.ap, self.lr, self.roof, self.peak, self.bow, self.corner)
         return CanalSection(*(part[chosen] for part in parts))

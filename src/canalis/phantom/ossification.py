@@ -4,7 +4,7 @@ Each growth is a height above one of the canal's walls, known exactly at every p
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +20,30 @@ TYPE_SHARES = (0.32, 0.31, 0.22, 0.15)
 THICKNESS_LOG_MEAN, THICKNESS_LOG_SD = np.log(4.6), 0.42  # mm, between incidental and surgical cases
 LARGEST_SHARE_OF_CANAL = 0.85
 LEAST_LATER_MM = 3.0  # a later mass is no thinner, so that its type is what was asked for
+ROOT_MM = (0.5, 1.2, 3.5)  # how deep a growth is rooted in its bone: least, a mm of height, most
 GONE = -0.6  # height of a growth where there is none, mm: below 0, so that it leaves no film
+
+
+class Look(TypedDict):
+    """The density of a mass, HU, and its rim and fading edge, mm."""
+
+    rim_hu: float
+    core_hu: float
+    rim_mm: float
+    soft_mm: float
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One growth from a wall of the canal, mm.
+    """One growth from a wall of the canal, or from the front of a body, mm.
 
     Attributes
     ----------
     kind : str
-        ``opll``, ``osteophyte``, ``flavum``, ``calcified disc`` or ``facet spur``.
-    wall : {"front", "back"}
-        Where it grows from.
+        ``opll``, ``corner``, ``osteophyte``, ``uncovertebral``, ``calcified disc``, ``retro-odontoid``,
+        ``flavum``, ``facet spur``; ``anterior`` for what lies before the bodies.
+    wall : {"front", "back", "ahead"}
+        Where it grows from: a wall of the canal, or the outside of a body, x then being the way around it.
     low_mm, high_mm : float
         Its ends along the curve.
     taper_low_mm, taper_high_mm : float
@@ -55,10 +66,15 @@ class Growth:
         Over how much its edge fades.
     layer : tuple of float
         Of a double layer: depth of the strip under the back, its thickness, both mm; (0, 0) for none.
+    sharp : float
+        1 for a crest that rises ever more steeply, 0 for a rounded one.
+    joined : int or None
+        Index of the vertebra whose bone it continues, without a cortex between; None for a growth that
+        lies on the wall.
     """
 
     kind: str
-    wall: Literal["front", "back"]
+    wall: Literal["front", "back", "ahead"]
     low_mm: float
     high_mm: float
     taper_low_mm: float
@@ -77,12 +93,23 @@ class Growth:
     rim_mm: float = 0.8
     soft_mm: float = 0.0
     layer: tuple[float, float] = (0.0, 0.0)
+    sharp: float = 0.0
+    joined: int | None = None
+
+    @property
+    def is_opll(self) -> bool:
+        """Whether it is ossified posterior longitudinal ligament."""
+        return self.kind == "opll"
+
+    def reaches(self, s_mm: float) -> bool:
+        """Whether it is there at a place along the curve."""
+        return self.low_mm <= s_mm <= self.high_mm
 
     def height(self, x: Array, s: Array) -> Array:
         """Return the height above its wall at places (x, s), mm; below 0 where there is none."""
         rise = np.minimum((s - self.low_mm) / self.taper_low_mm, (self.high_mm - s) / self.taper_high_mm)
         along = np.clip(rise, -1, 1)
-        along = np.where(along > 0, along * (2 - along), along)
+        along = np.where(along > 0, along * (2 - along + 2 * self.sharp * (along - 1)), along)
         if self.hill:
             middle, half = (self.low_mm + self.high_mm) / 2, (self.high_mm - self.low_mm) / 2
             bump = 1 - np.minimum(np.abs(s - middle) / half, 1) ** 1.5
@@ -95,6 +122,26 @@ class Growth:
         return np.asarray(
             np.where(held < 0, np.maximum(held * 3, GONE), self.height_mm * along * across * wave)
         )
+
+    def bone_distance(self, x: Array, up: Array, s: Array) -> Array:
+        """Return the distance to it and to its root in the bone it continues, mm, below 0 inside.
+
+        Parameters
+        ----------
+        x, s : ndarray
+            Places across and along.
+        up : ndarray
+            Their height above the wall.
+
+        Returns
+        -------
+        ndarray
+            True near its surface.
+        """
+        height = self.height(x, s)
+        root = np.minimum(ROOT_MM[0] + ROOT_MM[1] * np.maximum(height, 0), ROOT_MM[2])
+        d = np.maximum(up - height, -root - up)
+        return np.asarray(np.where(height <= 0, np.maximum(d, 0.2 - height), d))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +171,12 @@ class Wanted:
 
 
 PRESENT_SHARE = 0.62
+CORNERS_SHARE = 0.55  # of bodies: the middle of the wall lies before its corners
 LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
 BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body
-LIP_MM, OSTEOPHYTE_MM = 1.0, 2.4  # middling heights of a healthy rim and of an osteophyte
+CORNER_END_MM = 0.4  # beyond its endplate
+DENSE_SHARE = 0.25  # of spurs, those without marrow
+LIP_MM, OSTEOPHYTE_MM = 0.9, 2.4  # middling heights of a healthy rim and of an osteophyte
 
 
 def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
@@ -227,7 +277,7 @@ def _lower_end(rng: np.random.Generator, v: Vertebra, near: bool, *, single: boo
     return v.upper_mm - v.height * float(rng.uniform(0.75 if single else 0.62, 0.98))
 
 
-def _density(rng: np.random.Generator) -> dict[str, float]:
+def _density(rng: np.random.Generator) -> Look:
     kind = rng.choice(4, p=[0.35, 0.3, 0.25, 0.1])
     if kind == 0:  # mature: a cortical rim about marrow
         return {
@@ -258,7 +308,7 @@ def _one_mass(
     high: float,
     thickness: float,
     side: float,
-    look: dict[str, float],
+    look: Look,
     *,
     exact: bool,
 ) -> Growth:
@@ -297,7 +347,7 @@ def _one_mass(
         wave_share=0.0 if length < 25 else float(rng.uniform(0, 0.45)),
         gap_mm=float(rng.uniform(0.5, 1.8)) if rng.random() < 0.45 and height > 2.5 else 0.0,
         layer=(float(rng.uniform(0.9, 1.6)), float(rng.uniform(0.6, 1.8))) if double else (0.0, 0.0),
-        **{k: float(value) for k, value in look.items()},
+        **look,
     )
     return _made_as_thick_as(mass, min(thickness, 0.92 * room)) if exact else mass
 
@@ -311,13 +361,23 @@ def _made_as_thick_as(mass: Growth, thickness_mm: float) -> Growth:
 
 
 def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...]) -> tuple[Growth, ...]:
-    wear = rng.beta(1.2, 1.6)
+    wear = float(rng.beta(1.2, 1.6))
     others: list[Growth] = []
     for i in range(C2, C7 + 1):
         upper, lower = neck.vertebrae[i], neck.vertebrae[i + 1]
+        if rng.random() < CORNERS_SHARE:
+            others += _corners(rng, lower)
         if rng.random() < LIPPED_SHARE:
-            worn = rng.random() < 0.75 * wear
-            others += _osteophytes(rng, upper, lower, middling_mm=OSTEOPHYTE_MM if worn else LIP_MM)
+            worn = rng.random() < 0.12 + 0.75 * wear
+            others += _rims(rng, upper, lower, middling_mm=OSTEOPHYTE_MM if worn else LIP_MM)
+        others += [
+            _uncovertebral(rng, neck, upper, lower, side)
+            for side in (-1, 1)
+            if lower.uncinate and rng.random() < 0.08 + 0.55 * wear
+        ]
+        others += [
+            _facet_spur(rng, neck, upper, lower, side) for side in (-1, 1) if rng.random() < 0.22 * wear
+        ]
         if rng.random() < 0.06 * wear:
             others.append(_calcified_disc(rng, upper, lower))
         if rng.random() < 0.14 * wear:
@@ -325,40 +385,121 @@ def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...
     return tuple(others)
 
 
-def _osteophytes(
-    rng: np.random.Generator, upper: Vertebra, lower: Vertebra, *, middling_mm: float
-) -> list[Growth]:
-    size = float(np.clip(rng.lognormal(np.log(middling_mm), 0.45), 0.3, 5.5))
+def _cortex_of_spur(rng: np.random.Generator) -> float:
+    """Return how thick a spur's cortex is, mm: thin about marrow, or bone throughout."""
+    return float(rng.uniform(2.5, 5) if rng.random() < DENSE_SHARE else rng.uniform(0.35, 0.9))
+
+
+def _corners(rng: np.random.Generator, v: Vertebra) -> list[Growth]:
+    """Return the corners of a body whose wall is hollow: as broad as it, and rising to its endplates."""
+    deep = float(min(abs(rng.normal(0, 0.7)), 1.5))
+    return [
+        Growth(
+            kind="corner",
+            wall="front",
+            low_mm=min(ends),
+            high_mm=max(ends),
+            taper_low_mm=tapers[0],
+            taper_high_mm=tapers[1],
+            height_mm=deep * share,
+            center_x_mm=float(rng.normal(0, 0.5)),
+            width_mm=v.width * float(rng.uniform(0.95, 1.15)),
+            square=float(rng.uniform(0.4, 1)),
+            sharp=float(rng.uniform(0.4, 1)),
+            joined=v.index,
+            rim_mm=v.cortex_body,
+        )
+        for endplate, out in ((v.upper_mm, 1), (v.lower_mm, -1))
+        for share in (float(rng.uniform(0.5, 1)),)
+        for reach in (v.height * float(rng.uniform(0.3, 0.48)),)
+        for ends in ((endplate - out * reach, endplate + out * CORNER_END_MM),)
+        for tapers in (((reach, CORNER_END_MM) if out > 0 else (CORNER_END_MM, reach)),)
+    ]
+
+
+def _rims(rng: np.random.Generator, upper: Vertebra, lower: Vertebra, *, middling_mm: float) -> list[Growth]:
+    """Return the rims of the endplates about a disc, as one bar or as spurs to one side."""
+    size = float(np.clip(rng.lognormal(np.log(middling_mm), 0.5), 0.4, 5.5))
     broad = rng.random() < BROAD_SHARE
     side = float(rng.normal(0, 1.0 if broad else 3.5))
-    width = upper.width * float(rng.uniform(0.85, 1.25)) if broad else float(rng.uniform(7, 18))
-    lips = []
-    for endplate, into_body, into_disc in (
-        (upper.lower_mm, 1, -1),
-        (lower.upper_mm, -1, 1),
-    ):
-        reach = float(rng.uniform(1.2, 3.2) + 0.6 * size)
-        over = float(rng.uniform(0.2, 0.8) + rng.uniform(0, 0.5) * size)
-        ends = sorted((endplate + into_body * reach, endplate + into_disc * over))
-        tapers = (reach, max(over, 0.5)) if into_body < 0 else (max(over, 0.5), reach)
-        lips.append(
-            Growth(
-                kind="osteophyte",
-                wall="front",
-                low_mm=ends[0],
-                high_mm=ends[1],
-                taper_low_mm=tapers[0],
-                taper_high_mm=tapers[1],
-                height_mm=size * float(rng.uniform(0.5, 1.0)),
-                center_x_mm=side,
-                width_mm=width,
-                square=float(rng.uniform(0, 0.7)),
-                rim_hu=float(rng.uniform(450, 1100)),
-                core_hu=float(rng.uniform(200, 800)),
-                rim_mm=0.7,
-            )
-        )
+    width = upper.width * float(rng.uniform(0.85, 1.25)) if broad else float(rng.uniform(6, 18))
+    disc = upper.lower_mm - lower.upper_mm
+    lips = [
+        _rim(rng, v, endplate, out, size=size * float(rng.uniform(0.5, 1.0)), disc_mm=disc)
+        for v, endplate, out in ((upper, upper.lower_mm, -1), (lower, lower.upper_mm, 1))
+    ]
+    lips = [replace(lip, center_x_mm=side + float(rng.normal(0, 0.6)), width_mm=width) for lip in lips]
     return lips if rng.random() < 0.75 else [lips[int(rng.random() < 0.5)]]
+
+
+def _rim(
+    rng: np.random.Generator, v: Vertebra, endplate: float, out: int, *, size: float, disc_mm: float
+) -> Growth:
+    """Return the rim of one endplate; ``out`` is 1 for an upper one, -1 for a lower."""
+    reach = float(rng.uniform(1.0, 3.2) + rng.uniform(0.2, 0.9) * size)
+    over = float(min(rng.uniform(0.3, 0.8) + rng.uniform(0, 0.6) * size, max(0.55 * disc_mm, 0.4)))
+    low, high = sorted((endplate - out * reach, endplate + out * over))
+    return Growth(
+        kind="osteophyte",
+        wall="front",
+        low_mm=low,
+        high_mm=high,
+        taper_low_mm=reach if out > 0 else over,
+        taper_high_mm=over if out > 0 else reach,
+        height_mm=size,
+        center_x_mm=0.0,
+        width_mm=10.0,
+        square=float(rng.uniform(0, 0.8)),
+        sharp=float(rng.beta(0.8, 0.8)),
+        joined=v.index,
+        rim_mm=_cortex_of_spur(rng),
+    )
+
+
+def _uncovertebral(
+    rng: np.random.Generator, neck: Neck, upper: Vertebra, lower: Vertebra, side: int
+) -> Growth:
+    """Return a spur of an uncinate process, into the canal's corner and the foramen."""
+    middle = (upper.lower_mm + lower.upper_mm) / 2
+    half = float(canal_at(neck, np.array([middle])).lr[0]) / 2
+    size = float(np.clip(rng.lognormal(np.log(2.0), 0.5), 0.6, 5.5))
+    below, above = float(rng.uniform(1.5, 4)), float(rng.uniform(1.5, 5))
+    return Growth(
+        kind="uncovertebral",
+        wall="front",
+        low_mm=lower.upper_mm - below,
+        high_mm=lower.upper_mm + above,
+        taper_low_mm=below,
+        taper_high_mm=above * float(rng.uniform(0.4, 1.0)),
+        height_mm=size,
+        center_x_mm=side * half * float(rng.uniform(0.55, 0.95)),
+        width_mm=float(rng.uniform(5, 11)),
+        square=float(rng.uniform(0, 0.5)),
+        sharp=float(rng.uniform(0, 0.6)),
+        joined=lower.index,
+        rim_mm=_cortex_of_spur(rng),
+    )
+
+
+def _facet_spur(rng: np.random.Generator, neck: Neck, upper: Vertebra, lower: Vertebra, side: int) -> Growth:
+    """Return a spur of a facet joint, into the canal from behind and aside."""
+    middle = (upper.s_mm + lower.s_mm) / 2 + float(rng.uniform(-2, 2))
+    half = float(canal_at(neck, np.array([middle])).lr[0]) / 2
+    reach = float(rng.uniform(2.5, 6))
+    return Growth(
+        kind="facet spur",
+        wall="back",
+        low_mm=middle - reach,
+        high_mm=middle + reach,
+        taper_low_mm=reach,
+        taper_high_mm=reach,
+        height_mm=float(np.clip(rng.lognormal(np.log(1.8), 0.45), 0.6, 4.5)),
+        center_x_mm=side * half * float(rng.uniform(0.55, 0.85)),
+        width_mm=float(rng.uniform(5, 10)),
+        square=float(rng.uniform(0, 0.4)),
+        joined=(upper if rng.random() < 0.5 else lower).index,
+        rim_mm=_cortex_of_spur(rng),
+    )
 
 
 def _calcified_disc(rng: np.random.Generator, upper: Vertebra, lower: Vertebra) -> Growth:

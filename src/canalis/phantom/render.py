@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from canalis.phantom.canal import CanalSection, canal_at, smooth_max
+from canalis.phantom.canal import CanalSection, canal_at, smooth_max, smooth_min
 from canalis.phantom.curve import Lattice, spine_lattice
 from canalis.phantom.ossification import Growth
 from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
@@ -22,6 +22,8 @@ SLAB = 12  # slices filled at a time: keeps memory low
 SIDE_MM, FRONT_MM, BACK_MM, ABOVE_MM, BELOW_MM = 46.0, 36.0, 62.0, 30.0, 52.0
 CORD_HU, EPIDURAL_FAT_HU, DISC_HU = 36.0, -60.0, 85.0
 METAL_HU = 8000.0
+GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther from it
+SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
 
@@ -73,7 +75,7 @@ def render(
     boxes = [b for v in neck.vertebrae if (b := painter.box(v)) is not None]
     for box in boxes:
         painter.paint_canal(box)
-    for box in reversed(boxes):
+    for box in boxes:  # head first, so that uncinate processes lie over the disc above
         painter.paint_bones(box)
     for box in boxes:
         painter.paint_growths(box)
@@ -251,18 +253,37 @@ class _Painter:
         marrow = (
             self.scanner.trabecular_hu * (0.78 if v.index >= C7 else 1.0) + self.scanner.texture_hu * grain
         )
-        parts = [(bones.arch, Structure.ARCH, v.cortex_arch), (bones.body, Structure.BODY, v.cortex_body)]
+        parts = [(bones.arch, Structure.ARCH), (bones.body, Structure.BODY)]
         if bones.dens is not None:
-            parts.append((bones.dens, Structure.DENS, v.cortex_arch))
-        whole = np.minimum.reduce([p[0] for p in parts])
+            parts.append((bones.dens, Structure.DENS))
+        bare = np.minimum.reduce([d for d, _ in parts])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
+        whole = self._with_spurs(box, canal, bare, cortex)
         inner = np.clip(0.5 - (whole + cortex) / self._softness, 0, 1)
         cleft = self._cleft(box, canal)
         value = self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner
         value = value + cleft * (np.float32(90.0) - value)
         self._blend(box, whole, value)
-        for d, structure, _ in parts:
-            self._label(box, (d < 0) & (d <= whole + 1e-6) & (from_canal >= 0), structure, level)
+        self._label(box, (whole < 0) & (bare >= 0) & (from_canal >= 0), Structure.OSTEOPHYTE, level)
+        for d, structure in parts:
+            self._label(box, (d < 0) & (d <= bare + 1e-6) & (from_canal >= 0), structure, level)
+
+    def _with_spurs(self, box: _Box, canal: CanalSection, bare: Array, cortex: Array) -> Array:
+        """Return the distance to a vertebra with its spurs; writes their cortex into ``cortex``."""
+        whole = bare.copy()
+        for growth in self.growths:
+            if growth.joined != box.vertebra.index:
+                continue
+            near = np.flatnonzero(
+                (box.s > growth.low_mm - SPUR_EDGE_MM) & (box.s < growth.high_mm + SPUR_EDGE_MM)
+            )
+            up = _above_wall(growth, canal.where(near), box.x[near], box.y[near])
+            close = (up > -SPUR_ROOT_MM) & (up < growth.height_mm + SPUR_EDGE_MM)
+            near, up = near[close], up[close]
+            d = growth.bone_distance(box.x[near], up, box.s[near]).astype(np.float32)
+            cortex[near] = np.where((d < whole[near]) & (up > 0), growth.rim_mm, cortex[near])
+            whole[near] = smooth_min(whole[near], d, SPUR_BLEND_MM)
+        return whole
 
     def _free(self, box: _Box) -> NDArray[np.bool_]:
         n = self.scanner.steps
@@ -293,6 +314,7 @@ class _Painter:
     def paint_growths(self, box: _Box) -> None:
         """Draw what grows into the canal in this vertebra's stretch of it, OPLL last."""
         slot = self._slot(box)
+        slot[slot] = canal_at(self.neck, box.s[slot]).distance(box.x[slot], box.y[slot]) < GROWTH_EDGE_MM
         here = _Box(box.vertebra, tuple(k[slot] for k in box.where), box.x[slot], box.y[slot], box.s[slot])  # type: ignore[arg-type]
         if not len(here.s):
             return
@@ -300,15 +322,25 @@ class _Painter:
         inside = canal.distance(here.x, here.y)
         for growth in reversed(self.growths):
             margin = growth.taper_low_mm + 2
-            if here.s.max() < growth.low_mm - margin or here.s.min() > growth.high_mm + margin:
+            if (
+                growth.wall == "ahead"
+                or here.s.max() < growth.low_mm - margin
+                or here.s.min() > growth.high_mm + margin
+            ):
                 continue
             self._paint_growth(here, canal, inside, growth)
 
     def _paint_growth(self, box: _Box, canal: CanalSection, inside: Array, growth: Growth) -> None:
         height = growth.height(box.x, box.s)
-        up = box.y - canal.front(box.x) if growth.wall == "front" else canal.back(box.x) - box.y
+        up = _above_wall(growth, canal, box.x, box.y)
         under = height - up
         gap = self._gap(box, growth)
+        kind = Structure.OSSIFICATION if growth.is_opll else Structure.OTHER_NARROWING
+        self._label(
+            box, (under > 0) & (up >= gap) & (inside < 0) & (height > 0), kind, box.vertebra.index + 1
+        )
+        if growth.joined is not None:  # drawn with its bone
+            return
         d = smooth_max(
             np.maximum(-under, inside - OVERLAP_MM), gap - up - np.where(gap > 0, 0, OVERLAP_MM), 0.3
         )
@@ -326,10 +358,6 @@ class _Painter:
         now = self.hu[at]
         self.hu[at] = np.where(
             value[hit] > now, now + soft[hit] * (value[hit] - now), now + soft[hit] * (value[hit] - now) * 0.9
-        )
-        kind = Structure.OSSIFICATION if growth.kind == "opll" else Structure.OTHER_NARROWING
-        self._label(
-            box, (under > 0) & (up >= gap) & (inside < 0) & (height > 0), kind, box.vertebra.index + 1
         )
 
     def _gap(self, box: _Box, growth: Growth) -> Array:
@@ -368,6 +396,11 @@ def _paint_metal(
         k, row, column = np.nonzero(away < radius)
         middle = (k + z0) % n == n // 2
         structure[(k[middle] + z0) // n, row[middle] + y0, column[middle] + x0] = Structure.METAL
+
+
+def _above_wall(growth: Growth, canal: CanalSection, x: Array, y: Array) -> Array:
+    """Return how far places lie from a growth's wall, towards the canal's middle, mm."""
+    return np.asarray(y - canal.front(x) if growth.wall == "front" else canal.back(x) - y)
 
 
 def _half_widths(v: Vertebra) -> Array:

@@ -113,9 +113,9 @@ def section_at(neck: Neck, growths: tuple[Growth, ...], s: float) -> Section:
     canal = canal_at(neck, np.full(x.shape, s))
     front, back = np.asarray(canal.front(x), float), np.asarray(canal.back(x), float)
     room = back - front
-    opll = [g for g in growths if g.kind == "opll"]
+    here = [g for g in growths if g.reaches(s)]
     thickness, bone = np.zeros_like(x), np.zeros_like(x)
-    for g in opll:
+    for g in (g for g in here if g.is_opll):
         height = np.clip(g.height(x, np.full(x.shape, s)), 0, room)
         gap = _gap(neck, g, s)
         height = np.where(height > gap, height, 0)
@@ -123,13 +123,13 @@ def section_at(neck: Neck, growths: tuple[Growth, ...], s: float) -> Section:
         bone = np.where(height > thickness, height - gap - strip, bone)
         thickness = np.maximum(thickness, height)
     ahead, behind = thickness.copy(), np.zeros_like(x)
-    for g in growths:
-        if g.kind == "opll":
+    for g in here:
+        if g.is_opll:
             continue
         height = np.clip(g.height(x, np.full(x.shape, s)), 0, room)
         if g.wall == "front":
             ahead = np.maximum(ahead, height)
-        else:
+        elif g.wall == "back":
             behind = np.maximum(behind, height)
     free = np.clip(room - ahead - behind, 0, None)
     return Section(x, front, back, thickness, bone, free, canal)

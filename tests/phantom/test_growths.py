@@ -1,0 +1,102 @@
+"""What grows in and about the canal: each growth is labelled, and measured, where its geometry puts it."""
+
+import numpy as np
+import pytest
+
+from canalis.phantom.canal import canal_at
+from canalis.phantom.curve import spine_lattice
+from canalis.phantom.ossification import Growth, Wanted, plan_growths
+from canalis.phantom.plan import plan_neck
+from canalis.phantom.render import render
+from canalis.phantom.scanner import Scanner
+from canalis.phantom.structures import Structure
+from canalis.phantom.surroundings import plan_surroundings
+from canalis.phantom.truth import section_at
+
+SEED = 2_000_100
+C4, C5 = 3, 4
+PIXEL_MM = 0.5
+
+
+@pytest.fixture(scope="module")
+def neck():
+    return plan_neck(np.random.default_rng(SEED))
+
+
+@pytest.fixture(scope="module")
+def disc(neck):
+    """The place of the disc between C4 and C5 along the curve: lower and upper edge."""
+    return neck.vertebrae[C5].upper_mm, neck.vertebrae[C4].lower_mm
+
+
+def drawn(neck, growths, *, middle, half=(26.0, 30.0, 16.0)):
+    """Densities and labels about a place, with each voxel's spine coordinates."""
+    center = neck.curve.point_at(middle)
+    low, high = center - half, center + half
+    sizes = np.round((high - low) / PIXEL_MM).astype(int)
+    scanner = Scanner(PIXEL_MM, PIXEL_MM, sizes[1], sizes[0], tuple(low), sizes[2])
+    rng = np.random.default_rng(SEED)
+    made = render(neck, tuple(growths), plan_surroundings(rng, neck, low - 4, high + 4), scanner, rng)
+    z, y, x = scanner.places()
+    return made, spine_lattice(neck.curve, low, high).draw(z, y, x)
+
+
+def rim(neck, **changes):
+    v = neck.vertebrae[C5]
+    sizes = {
+        "kind": "osteophyte", "wall": "front", "low_mm": v.upper_mm - 4.0, "high_mm": v.upper_mm + 1.0,
+        "taper_low_mm": 4.0, "taper_high_mm": 1.0, "height_mm": 3.0, "center_x_mm": 0.0, "width_mm": 16.0,
+        "rim_mm": 0.5, "joined": C5,
+    }  # fmt: skip
+    return Growth(**(sizes | changes))
+
+
+def test_a_rim_narrows_the_canal_where_its_height_says_and_is_no_opll(neck, disc):
+    growth = rim(neck)
+    made, (x, y, s) = drawn(neck, [growth], middle=disc[0])
+    canal = canal_at(neck, s)
+    up = y - canal.front(x)
+    within = (canal.distance(x, y) < 0) & (up < growth.height(x, s))
+    narrowed = made.structure == Structure.OTHER_NARROWING
+    np.testing.assert_array_equal(narrowed, within)
+    assert not (made.structure == Structure.OSSIFICATION).any()
+    section = section_at(neck, (growth,), disc[0])
+    middle = np.abs(section.x).argmin()
+    assert section.thickness.max() == 0
+    assert section.free[middle] == pytest.approx(section.back[middle] - section.front[middle] - 3.0, abs=0.1)
+
+
+def test_marrow_runs_from_the_body_into_its_rim_and_not_into_what_lies_on_it(neck, disc):
+    lines = {}
+    for joined in (C5, None):
+        made, (x, y, s) = drawn(neck, [rim(neck, height_mm=5.0, joined=joined)], middle=disc[0])
+        canal = canal_at(neck, s)
+        up = y - canal.front(x)
+        at_wall = (np.abs(up + 0.3) < 0.3) & (np.abs(x) < 5) & (np.abs(s - disc[0] + 1.2) < 0.6)
+        lines[joined] = np.median(made.hu[at_wall])
+    assert lines[C5] < 500 < lines[None]  # marrow, and cortex, of a bone with 330 and 1350 HU
+
+
+def test_a_spur_of_the_uncinate_process_narrows_the_corner_and_is_a_spur_outside_the_canal(neck, disc):
+    half = float(canal_at(neck, np.array([disc[0]])).lr[0]) / 2
+    spur = rim(neck, kind="uncovertebral", center_x_mm=half, width_mm=9.0, high_mm=disc[0] + 3.0)
+    made, (x, y, s) = drawn(neck, [spur], middle=disc[0])
+    canal = canal_at(neck, s)
+    outside = (made.structure == Structure.OSTEOPHYTE) & (y > canal.front(x))
+    assert (made.structure == Structure.OTHER_NARROWING).any()
+    assert (canal.distance(x, y)[made.structure == Structure.OTHER_NARROWING] < 0).all()
+    assert outside.sum() * PIXEL_MM**3 > 5
+    assert (np.abs(x[outside] - half) < 4.5).all()
+
+
+def test_what_is_not_opll_lies_at_the_ends_of_bodies():
+    for seed in range(SEED, SEED + 20):
+        rng = np.random.default_rng(seed)
+        neck = plan_neck(rng)
+        growths = plan_growths(rng, neck, Wanted(present=False))
+        for growth in growths:
+            assert not growth.is_opll
+            if growth.kind in ("osteophyte", "corner", "uncovertebral"):
+                v = neck.vertebrae[growth.joined]
+                assert growth.low_mm < v.lower_mm or growth.high_mm > v.upper_mm
+                assert growth.high_mm < v.upper_mm or growth.low_mm > v.s_mm - v.height / 2
