@@ -83,7 +83,7 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
 def _cut_short(rng: np.random.Generator, drawn: Sampled) -> Sampled:
     """Let some scans end inside the grid, lack slices, or be blanked beyond a box; no label is left there."""
     lost = np.zeros(drawn.hu.shape, dtype=bool)
-    slices, rows, columns = lost.shape
+    slices, rows, columns = drawn.grid.shape
     if rng.random() < 0.15:
         k = int(rng.integers(slices // 8, slices // 3))
         lost[slice(0, k) if rng.random() < 0.5 else slice(slices - k, slices)] = True
