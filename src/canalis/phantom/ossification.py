@@ -204,7 +204,7 @@ def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[
 def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
     kind = wanted.type or TYPES[rng.choice(len(TYPES), p=TYPE_SHARES)]
     spans = wanted.levels or _spans(rng, kind)
-    look = _density(rng)
+    look = draw_density(rng)
     thickest = wanted.thickness_mm or float(
         np.clip(rng.lognormal(THICKNESS_LOG_MEAN, THICKNESS_LOG_SD), 1.5, 12)
     )
@@ -277,7 +277,8 @@ def _lower_end(rng: np.random.Generator, v: Vertebra, near: bool, *, single: boo
     return v.upper_mm - v.height * float(rng.uniform(0.75 if single else 0.62, 0.98))
 
 
-def _density(rng: np.random.Generator) -> Look:
+def draw_density(rng: np.random.Generator) -> Look:
+    """Return how dense an OPLL is at its rim and inside, and how its edge fades, drawn at random."""
     kind = rng.choice(4, p=[0.35, 0.3, 0.25, 0.1])
     if kind == 0:  # mature: a cortical rim about marrow
         return {
