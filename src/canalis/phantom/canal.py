@@ -1,6 +1,6 @@
 """The anatomical canal of a phantom: its walls as functions, so that its sizes are known exactly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from canalis.phantom.plan import Neck
 
 Array = NDArray[np.floating]
+
+CANAL_FIELDS = ("ap", "lr", "roof", "peak", "front", "corner", "front_shift", "back_shift")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,19 +22,38 @@ class CanalSection:
     peak: Array
     bow: Array
     corner: Array
+    front_shift: Array
+    """How far the front wall stands back where a vertebra has slipped, mm."""
+    back_shift: Array
+    """The same of the back wall, which goes with the laminae."""
+
+    @property
+    def middle_ap(self) -> Array:
+        """AP on the midline, mm."""
+        return np.asarray(self.ap + self.back_shift - self.front_shift)
+
+    @property
+    def middle_y(self) -> Array:
+        """The y of the canal's middle, mm."""
+        return np.asarray((self.back_shift + self.front_shift) / 2)
+
+    def seen_from(self, shift_mm: float) -> "CanalSection":
+        """Return the canal for a y that is counted from ``shift_mm`` on: the frame of a slipped vertebra."""
+        return replace(self, front_shift=self.front_shift - shift_mm, back_shift=self.back_shift - shift_mm)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "CanalSection":
         """Return the shape at some of the places."""
-        parts = (self.ap, self.lr, self.roof, self.peak, self.bow, self.corner)
-        return CanalSection(*(part[chosen] for part in parts))
+        return CanalSection(*(getattr(self, f.name)[chosen] for f in fields(self)))
 
     def front(self, x: Array) -> Array:
         """Return the y of the posterior vertebral wall, mm."""
-        return np.asarray(-self.ap / 2 + self.bow * (x / 10) ** 2)
+        return np.asarray(self.front_shift - self.ap / 2 + self.bow * (x / 10) ** 2)
 
     def back(self, x: Array) -> Array:
         """Return the y of the back wall, mm."""
-        return np.asarray(self.ap / 2 - self.roof * (np.sqrt(x * x + self.peak**2) - self.peak))
+        return np.asarray(
+            self.back_shift + self.ap / 2 - self.roof * (np.sqrt(x * x + self.peak**2) - self.peak)
+        )
 
     def distance(self, x: Array, y: Array) -> Array:
         """Return the distance outside (above 0) or inside (below 0) the canal, mm, true near its walls."""
@@ -54,7 +75,7 @@ def canal_at(neck: Neck, s_mm: Array) -> CanalSection:
     low = where.astype(np.intp)
     share = where - low
 
-    return CanalSection(*(at(name) for name in ("ap", "lr", "roof", "peak", "front", "corner")))
+    return CanalSection(*(at(name) for name in CANAL_FIELDS))
 
 
 def smooth_max(a: Array, b: Array, radius: Array | float) -> Array:

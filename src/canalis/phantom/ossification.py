@@ -20,6 +20,7 @@ TYPE_SHARES = (0.32, 0.31, 0.22, 0.15)
 THICKNESS_LOG_MEAN, THICKNESS_LOG_SD = np.log(4.6), 0.42  # mm, between incidental and surgical cases
 LARGEST_SHARE_OF_CANAL = 0.85
 LEAST_LATER_MM = 3.0  # a later mass is no thinner, so that its type is what was asked for
+EVERY_BONE = -1  # of a growth that continues whatever bone it lies on
 ROOT_MM = (0.5, 1.2, 3.5)  # how deep a growth is rooted in its bone: least, a mm of height, most
 GONE = -0.6  # height of a growth where there is none, mm: below 0, so that it leaves no film
 
@@ -69,8 +70,8 @@ class Growth:
     sharp : float
         1 for a crest that rises ever more steeply, 0 for a rounded one.
     joined : int or None
-        Index of the vertebra whose bone it continues, without a cortex between; None for a growth that
-        lies on the wall.
+        Index of the vertebra whose bone it continues, without a cortex between, or ``EVERY_BONE``; None
+        for a growth that lies on the wall.
     """
 
     kind: str
@@ -176,6 +177,8 @@ LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little be
 BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body
 CORNER_END_MM = 0.4  # beyond its endplate
 DENSE_SHARE = 0.25  # of spurs, those without marrow
+RETRO_ODONTOID_SHARE = 0.08
+ANTERIOR_LIGAMENT_SHARES = (0.1, 0.35)  # of necks without and with OPLL
 LIP_MM, OSTEOPHYTE_MM = 0.9, 2.4  # middling heights of a healthy rim and of an osteophyte
 
 
@@ -198,7 +201,7 @@ def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[
     """
     present = rng.random() < PRESENT_SHARE if wanted.present is None else wanted.present
     masses = _plan_opll(rng, neck, wanted) if present or wanted.type or wanted.levels else ()
-    return masses + _plan_others(rng, neck, masses)
+    return masses + _plan_others(rng, neck) + _plan_outside(rng, neck, beside_opll=bool(masses))
 
 
 def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
@@ -361,7 +364,7 @@ def _made_as_thick_as(mass: Growth, thickness_mm: float) -> Growth:
     return replace(mass, height_mm=mass.height_mm * thickness_mm / most)
 
 
-def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...]) -> tuple[Growth, ...]:
+def _plan_others(rng: np.random.Generator, neck: Neck) -> tuple[Growth, ...]:
     wear = float(rng.beta(1.2, 1.6))
     others: list[Growth] = []
     for i in range(C2, C7 + 1):
@@ -383,12 +386,94 @@ def _plan_others(rng: np.random.Generator, neck: Neck, masses: tuple[Growth, ...
             others.append(_calcified_disc(rng, upper, lower))
         if rng.random() < 0.14 * wear:
             others += _flavum(rng, neck, upper, lower)
+    if rng.random() < RETRO_ODONTOID_SHARE:
+        others.append(_retro_odontoid(rng, neck))
     return tuple(others)
 
 
+def _plan_outside(rng: np.random.Generator, neck: Neck, *, beside_opll: bool) -> tuple[Growth, ...]:
+    """Draw what grows before the bodies: spurs at their edges, and an ossified anterior ligament."""
+    wear = float(rng.beta(1.2, 1.6))
+    spurs = []
+    for v in neck.vertebrae[C2 : C7 + 2]:
+        for endplate, out in ((v.upper_mm, 1), (v.lower_mm, -1)):
+            if v.index == C2 and out > 0:
+                continue
+            spurs += [_anterior_spur(rng, v, endplate, out)] if rng.random() < 0.15 + 0.6 * wear else []
+    if rng.random() < ANTERIOR_LIGAMENT_SHARES[beside_opll]:
+        spurs.append(_anterior_ligament(rng, neck))
+    return tuple(spurs)
+
+
+def _anterior_spur(rng: np.random.Generator, v: Vertebra, endplate: float, out: int) -> Growth:
+    size = float(np.clip(rng.lognormal(np.log(2.0), 0.6), 0.4, 8))
+    reach, over = float(rng.uniform(2, 5)), float(rng.uniform(0.3, 0.8) + rng.uniform(0, 0.4) * size)
+    low, high = sorted((endplate - out * reach, endplate + out * over))
+    return Growth(
+        kind="anterior",
+        wall="ahead",
+        low_mm=low,
+        high_mm=high,
+        taper_low_mm=reach if out > 0 else over,
+        taper_high_mm=over if out > 0 else reach,
+        height_mm=size,
+        center_x_mm=float(rng.normal(0, 5)),
+        width_mm=float(rng.uniform(8, 30)),
+        square=float(rng.uniform(0, 0.5)),
+        sharp=float(rng.uniform(0, 1)),
+        joined=v.index,
+        rim_mm=_cortex_of_spur(rng),
+    )
+
+
+def _anterior_ligament(rng: np.random.Generator, neck: Neck) -> Growth:
+    n = int(rng.integers(2, 6))
+    first = int(rng.integers(C2, C7 + 2 - n))
+    top, bottom = neck.vertebrae[first], neck.vertebrae[first + n - 1]
+    return Growth(
+        kind="anterior",
+        wall="ahead",
+        low_mm=bottom.s_mm - float(rng.uniform(-3, 5)),
+        high_mm=top.s_mm + float(rng.uniform(-3, 5)),
+        taper_low_mm=float(rng.uniform(3, 9)),
+        taper_high_mm=float(rng.uniform(3, 9)),
+        height_mm=float(rng.uniform(2, 7)),
+        center_x_mm=float(rng.normal(0, 3)),
+        width_mm=float(rng.uniform(10, 22)),
+        square=float(rng.uniform(0, 0.6)),
+        wave_mm=float(rng.uniform(14, 22)),
+        wave_phase=float(rng.uniform(0, 6.28)),
+        wave_share=float(rng.uniform(0, 0.6)),
+        joined=EVERY_BONE,
+        rim_mm=_cortex_of_spur(rng),
+    )
+
+
+def _retro_odontoid(rng: np.random.Generator, neck: Neck) -> Growth:
+    """Return a calcified mass or transverse ligament behind the dens."""
+    axis = neck.vertebrae[C2]
+    middle = axis.upper_mm + neck.dens_length * float(rng.uniform(0.35, 0.85))
+    half = float(rng.uniform(1.5, 6))
+    return Growth(
+        kind="retro-odontoid",
+        wall="front",
+        low_mm=middle - half,
+        high_mm=middle + half,
+        taper_low_mm=half,
+        taper_high_mm=half,
+        height_mm=float(np.clip(rng.lognormal(np.log(2.0), 0.5), 0.7, 6)),
+        center_x_mm=float(rng.normal(0, 2)),
+        width_mm=float(rng.uniform(4, 15)),
+        square=float(rng.uniform(0, 0.5)),
+        rim_hu=float(rng.uniform(180, 900)),
+        core_hu=float(rng.uniform(100, 600)),
+        soft_mm=float(rng.uniform(0, 1)),
+    )
+
+
 def _cortex_of_spur(rng: np.random.Generator) -> float:
-    """Return how thick a spur's cortex is, mm: thin about marrow, or bone throughout."""
-    return float(rng.uniform(2.5, 5) if rng.random() < DENSE_SHARE else rng.uniform(0.35, 0.9))
+    """Return how thick a spur's cortex is, mm: thin about marrow, or bone nearly throughout."""
+    return float(rng.uniform(1.2, 3) if rng.random() < DENSE_SHARE else rng.uniform(0.35, 0.9))
 
 
 def _corners(rng: np.random.Generator, v: Vertebra) -> list[Growth]:
@@ -437,8 +522,8 @@ def _rim(
     rng: np.random.Generator, v: Vertebra, endplate: float, out: int, *, size: float, disc_mm: float
 ) -> Growth:
     """Return the rim of one endplate; ``out`` is 1 for an upper one, -1 for a lower."""
-    reach = float(rng.uniform(1.0, 3.2) + rng.uniform(0.2, 0.9) * size)
-    over = float(min(rng.uniform(0.3, 0.8) + rng.uniform(0, 0.6) * size, max(0.55 * disc_mm, 0.4)))
+    reach = float(rng.uniform(1.0, 3.0) + rng.uniform(0.1, 0.5) * size)
+    over = float(min(rng.uniform(0.3, 0.8) + rng.uniform(0, 0.6) * size, max(0.42 * disc_mm, 0.4)))
     low, high = sorted((endplate - out * reach, endplate + out * over))
     return Growth(
         kind="osteophyte",

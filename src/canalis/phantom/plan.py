@@ -4,7 +4,8 @@ Means and spreads come from the osteometric and CT literature that docs/phantom.
 where a source is thin. Nothing is taken from a scan.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ CANAL_AP_SD, CANAL_LR_SD = 1.4, 1.6  # between people, one draw a neck
 COBB_MEAN_DEG, COBB_SD_DEG, COBB_RANGE_DEG = 11.0, 11.0, (-20.0, 40.0)  # supine CT
 T1_TILT_MEAN_DEG, T1_TILT_SD_DEG = 25.0, 6.0
 DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
+SLIPPED_SHARE, RETRO_SHARE, STEP_SD_MM = 0.15, 0.7, 0.3  # of necks; the last between any two bodies
+VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three times that of worn ones
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
 
 
@@ -78,6 +81,13 @@ class Vertebra:
     below_mm: float
     sides: tuple[float, float]
     """How much wider than the mean its right and left are."""
+    shift: float = 0.0
+    """How far it stands behind the curve, slipped on the one below."""
+    disc_hu: float = 85.0
+    core_hu: float = 85.0
+    """Of the middle of the disc below: gas, or calcified."""
+    core: tuple[float, float, float] = (0.0, 8.0, 5.0)
+    """Where that lies: off the midline, half-width, and half-depth, mm."""
 
     @property
     def name(self) -> str:
@@ -107,8 +117,9 @@ class Neck:
         C1 to T8.
     canal : dict of str to ndarray
         ``ap``, ``lr``, ``roof`` (slope of the laminae), ``peak`` (mm, radius of the roof's ridge),
-        ``front`` (how far the front wall's sides stand back 10 mm off the midline, mm) and ``corner``
-        (mm) along ``curve.s_mm``.
+        ``front`` (how far the front wall's sides stand back 10 mm off the midline, mm), ``corner``,
+        ``front_shift`` and ``back_shift`` (how far slipped vertebrae carry the walls back, mm) along
+        ``curve.s_mm``.
     dens_length, dens_ap, dens_lr, dens_gap : float
         mm.
     size : float
@@ -161,11 +172,12 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     dens_length = float(np.clip(rng.normal(DENS_LENGTH_MEAN, DENS_LENGTH_SD), 12, 21)) * size
     places = _places(heights, discs, dens_length)
     vertebrae = tuple(_plan_vertebra(rng, i, places, heights, size) for i in range(len(NAMES)))
+    vertebrae = _slipped(rng, vertebrae)
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
     return Neck(
         curve=_curve(rng, places, s_mm),
         vertebrae=vertebrae,
-        canal=_canal(rng, places, s_mm, female),
+        canal=_canal(rng, places, s_mm, female) | wall_shifts(vertebrae, s_mm),
         dens_length=dens_length,
         dens_ap=float(np.clip(rng.normal(11.0, 0.9), 8.5, 13)) * size,
         dens_lr=float(np.clip(rng.normal(9.8, 0.8), 7.5, 12)) * size,
@@ -203,6 +215,7 @@ def _plan_vertebra(
         return float(mean * size * np.clip(rng.normal(1.0, spread), 0.6, 1.5))
 
     cervical = C2 < i <= C7
+    disc_mm = places[i] - heights[i] / 2 - (places[i + 1] + heights[i + 1] / 2) if i < C7 + 2 else 9.0
     return Vertebra(
         index=i,
         s_mm=float(places[i]),
@@ -237,7 +250,74 @@ def _plan_vertebra(
         above_mm=float(places[i - 1] - places[i]) if i > 0 else 20.0,
         below_mm=float(places[i] - places[i + 1]) if i + 1 < len(places) else 22.0,
         sides=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+        **_disc_look(rng, worn=disc_mm < WORN_DISC_MM),
     )
+
+
+class DiscLook(TypedDict):
+    """Density of a disc and of its core, HU, and where the core lies, mm."""
+
+    disc_hu: float
+    core_hu: float
+    core: tuple[float, float, float]
+
+
+def _disc_look(rng: np.random.Generator, *, worn: bool) -> DiscLook:
+    hu = float(rng.uniform(60, 120))
+    kind = rng.random() / (3 if worn else 1)
+    core = hu
+    if kind < VACUUM_SHARE:
+        core = float(rng.uniform(-900, -150))
+    elif kind < VACUUM_SHARE + CALCIFIED_SHARE:
+        core = float(rng.uniform(150, 800))
+    where = (float(rng.normal(0, 2.5)), float(rng.uniform(2.5, 9)), float(rng.uniform(1.5, 6)))
+    return DiscLook(disc_hu=hu, core_hu=core, core=where)
+
+
+def _slipped(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
+    """Return vertebrae that stand a little before or behind each other; sometimes one has slipped."""
+    shifts = np.zeros(len(vertebrae))
+    shifts[C2 + 1 : T1] = rng.normal(0, STEP_SD_MM, T1 - C2 - 1)
+    if rng.random() < SLIPPED_SHARE:
+        i = int(rng.integers(C2 + 1, C7))
+        slip = float(rng.uniform(1.0, 3.2)) * (1 if rng.random() < RETRO_SHARE else -1)
+        shifts[C2 + 1 : i + 1] += slip * 0.5 ** np.arange(i - C2)[::-1]
+    return tuple(replace(v, shift=float(d)) for v, d in zip(vertebrae, shifts, strict=True))
+
+
+def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floats]:
+    """Return how far the canal's walls follow slipped vertebrae.
+
+    Parameters
+    ----------
+    vertebrae : tuple of Vertebra
+        Head first.
+    s_mm : ndarray
+        Places along the curve.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``front_shift`` and ``back_shift`` at the places, mm: all of a vertebra's own shift along its body
+        or its lamina, eased between.
+    """
+
+    def eased(ends: list[tuple[float, float]]) -> Floats:
+        knots: list[float] = []
+        values: list[float] = []
+        for (low, high), v in zip(ends, vertebrae, strict=True):
+            for s in (high, low):
+                if not knots or s < knots[-1] - 0.2:
+                    knots.append(s)
+                    values.append(v.shift)
+        inside = np.clip(s_mm, knots[-1], knots[0])
+        return np.asarray(PchipInterpolator(knots[::-1], values[::-1])(inside))
+
+    laminae = [(v.s_mm - v.lamina_drop, 0.45 * v.lamina_height) for v in vertebrae]
+    return {
+        "front_shift": eased([(v.lower_mm, v.upper_mm) for v in vertebrae]),
+        "back_shift": eased([(middle - half, middle + half) for middle, half in laminae]),
+    }
 
 
 def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:

@@ -6,24 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from canalis.phantom.balls import balls, paint
 from canalis.phantom.canal import CanalSection, canal_at, smooth_max, smooth_min
 from canalis.phantom.curve import Lattice, spine_lattice
-from canalis.phantom.ossification import Growth
+from canalis.phantom.hardware import METAL_HU
+from canalis.phantom.ossification import EVERY_BONE, Growth
 from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
 from canalis.phantom.surroundings import Surroundings, fill, rib_level
-from canalis.phantom.vertebra import bones_of
+from canalis.phantom.vertebra import Bones, bones_of
 
 Array = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 SLAB = 12  # slices filled at a time: keeps memory low
 SIDE_MM, FRONT_MM, BACK_MM, ABOVE_MM, BELOW_MM = 46.0, 36.0, 62.0, 30.0, 52.0
-CORD_HU, EPIDURAL_FAT_HU, DISC_HU = 36.0, -60.0, 85.0
-METAL_HU = 8000.0
+CORD_HU = 36.0
 GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther from it
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
+CORE_MM = 1.4  # half the height of a disc's core
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
 
@@ -79,7 +81,8 @@ def render(
         painter.paint_bones(box)
     for box in boxes:
         painter.paint_growths(box)
-    _paint_metal(hu, structure, around.metal_mm, scanner, fine_z, y, x)
+    metal = balls(around.metal_mm, METAL_HU, Structure.METAL)
+    paint(metal, hu, structure, (fine_z, y, x), steps=scanner.steps, pixel_mm=scanner.pixel_mm)
     return Rendering(hu, structure, level)
 
 
@@ -109,8 +112,9 @@ def _soft_tissue(
     step = max(SLAB // n, 1) * n
     for start in range(0, len(fine_z), step):
         here = slice(start, start + step)
-        hu[here], found = fill(around, around.lattice.draw(fine_z[here], y, x))
+        hu[here], found = fill(around, around.lattice.draw(fine_z[here], y, x), (fine_z[here], y, x))
         structure[start // n : start // n + (len(found) // n)] = found[middle::n]
+    paint(around.balls, hu, structure, (fine_z, y, x), steps=n, pixel_mm=scanner.pixel_mm)
     ribs = np.argwhere((structure == Structure.FIRST_RIB) | (structure == Structure.OTHER_RIB))
     if len(ribs):
         z = scanner.places()[0][ribs[:, 0]]
@@ -246,7 +250,7 @@ class _Painter:
         bones = bones_of(self.neck, v, x=box.x, y=box.y, s=box.s, canal=canal, from_canal=from_canal)
         level = v.index + 1
         if bones.disc is not None:
-            self._blend(box, bones.disc, np.float32(DISC_HU))
+            self._blend(box, bones.disc, self._disc_density(box, canal))
             free = self._free(box)
             self._label(box, (bones.disc < 0) & free, Structure.DISC, level)
         grain = self.texture[tuple(k % n for k, n in zip(box.where, self.texture.shape, strict=True))]
@@ -258,7 +262,7 @@ class _Painter:
             parts.append((bones.dens, Structure.DENS))
         bare = np.minimum.reduce([d for d, _ in parts])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
-        whole = self._with_spurs(box, canal, bare, cortex)
+        whole = self._with_spurs(box, canal, bones, bare, cortex)
         inner = np.clip(0.5 - (whole + cortex) / self._softness, 0, 1)
         cleft = self._cleft(box, canal)
         value = self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner
@@ -268,22 +272,35 @@ class _Painter:
         for d, structure in parts:
             self._label(box, (d < 0) & (d <= bare + 1e-6) & (from_canal >= 0), structure, level)
 
-    def _with_spurs(self, box: _Box, canal: CanalSection, bare: Array, cortex: Array) -> Array:
+    def _with_spurs(self, box: _Box, canal: CanalSection, bones: Bones, bare: Array, cortex: Array) -> Array:
         """Return the distance to a vertebra with its spurs; writes their cortex into ``cortex``."""
         whole = bare.copy()
+        slot = self._slot(box)
         for growth in self.growths:
-            if growth.joined != box.vertebra.index:
+            if growth.joined not in (box.vertebra.index, EVERY_BONE):
                 continue
-            near = np.flatnonzero(
-                (box.s > growth.low_mm - SPUR_EDGE_MM) & (box.s < growth.high_mm + SPUR_EDGE_MM)
-            )
-            up = _above_wall(growth, canal.where(near), box.x[near], box.y[near])
+            here = (box.s > growth.low_mm - SPUR_EDGE_MM) & (box.s < growth.high_mm + SPUR_EDGE_MM)
+            near = np.flatnonzero(here & slot if growth.joined == EVERY_BONE else here)
+            x = bones.arc[near] if growth.wall == "ahead" else box.x[near]
+            if growth.wall == "ahead":
+                up = bones.around[near]
+            else:
+                up = _above_wall(growth, canal.where(near), x, box.y[near])
             close = (up > -SPUR_ROOT_MM) & (up < growth.height_mm + SPUR_EDGE_MM)
-            near, up = near[close], up[close]
-            d = growth.bone_distance(box.x[near], up, box.s[near]).astype(np.float32)
+            near, up, x = near[close], up[close], x[close]
+            d = growth.bone_distance(x, up, box.s[near]).astype(np.float32)
             cortex[near] = np.where((d < whole[near]) & (up > 0), growth.rim_mm, cortex[near])
             whole[near] = smooth_min(whole[near], d, SPUR_BLEND_MM)
         return whole
+
+    def _disc_density(self, box: _Box, canal: CanalSection) -> Array:
+        """Return the density of the disc below: soft, its core calcified or full of gas."""
+        v = box.vertebra
+        off, wide, deep = v.core
+        middle = (v.lower_mm - v.below_mm + v.height / 2 + v.s_mm) / 2
+        depth = box.y - v.shift + canal.ap / 2 + 0.45 * v.depth
+        q = np.sqrt(((box.x - off) / wide) ** 2 + (depth / deep) ** 2 + ((box.s - middle) / CORE_MM) ** 2)
+        return np.asarray(v.disc_hu + (v.core_hu - v.disc_hu) * np.clip((1 - q) * 3, 0, 1), np.float32)
 
     def _free(self, box: _Box) -> NDArray[np.bool_]:
         n = self.scanner.steps
@@ -367,35 +384,6 @@ class _Painter:
         v = box.vertebra
         share = 1 - (2 * (box.s - v.s_mm) / max(v.height, 1.0)) ** 2
         return np.asarray(growth.gap_mm * np.clip(share * 1.6, 0, 1), dtype=np.float32)
-
-
-def _paint_metal(
-    hu: Array,
-    structure: Bytes,
-    metal_mm: NDArray[np.float64],
-    scanner: Scanner,
-    z: NDArray[np.float64],
-    y: NDArray[np.float64],
-    x: NDArray[np.float64],
-) -> None:
-    """Draw balls of metal, given as rows (x, y, z, radius)."""
-    n = scanner.steps
-    for cx, cy, cz, radius in metal_mm:
-        (z0, z1), (y0, y1), (x0, x1) = (
-            _span(m, c - radius - 1, c + radius + 1) for m, c in ((z, cz), (y, cy), (x, cx))
-        )
-        if z0 >= z1 or y0 >= y1 or x0 >= x1:
-            continue
-        near = hu[z0:z1, y0:y1, x0:x1]
-        away = np.sqrt(
-            ((z[z0:z1] - cz) ** 2)[:, None, None]
-            + ((y[y0:y1] - cy) ** 2)[None, :, None]
-            + ((x[x0:x1] - cx) ** 2)[None, None, :]
-        )
-        near += np.clip(0.5 - (away - radius) / max(scanner.pixel_mm, 0.4), 0, 1) * (METAL_HU - near)
-        k, row, column = np.nonzero(away < radius)
-        middle = (k + z0) % n == n // 2
-        structure[(k[middle] + z0) // n, row[middle] + y0, column[middle] + x0] = Structure.METAL
 
 
 def _above_wall(growth: Growth, canal: CanalSection, x: Array, y: Array) -> Array:

@@ -102,7 +102,7 @@ def truth_of(neck: Neck, growths: tuple[Growth, ...], *, low_z_mm: float, high_z
         narrowest=Narrowest(least.residual_ap_mm, None, least.level, least.part),
         ossification=_ossification(neck, growths, along, planes),
         alignment=_alignment(neck, growths, along, low_z_mm, high_z_mm),
-        centerline_lps_mm=tuple(_point(neck.curve.point_at(s)) for s in along[::4]),
+        centerline_lps_mm=tuple(_point(_middle(neck, float(s))) for s in along[::4]),
     )
 
 
@@ -156,6 +156,11 @@ def _along(neck: Neck, low_z: float, high_z: float) -> Floats:
     return np.asarray(s[(z >= low_z) & (z <= high_z)])
 
 
+def _middle(neck: Neck, s: float) -> Floats:
+    """Return the middle of the anatomical canal at ``s``, LPS+ mm."""
+    return np.asarray(neck.curve.place(np.array([0.0, float(canal_at(neck, np.array([s])).middle_y[0]), s])))
+
+
 def _point(p: Floats) -> Point:
     return float(p[0]), float(p[1]), float(p[2])
 
@@ -178,7 +183,7 @@ def _plane(
     return PlaneMeasurement(
         level=level,
         part=part,
-        center_lps_mm=_point(neck.curve.point_at(s)),
+        center_lps_mm=_point(_middle(neck, s)),
         normal_lps=_point(frame[2]),
         anteroposterior_lps=_point(frame[1]),
         canal_ap_mm=float(ap[middle]),
@@ -205,7 +210,7 @@ def _worst(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> PlaneMeasu
         sec = section_at(neck, growths, float(s)) if any(_near(g, float(s)) for g in growths) else None
         line = int(sec.thickness.argmax()) if sec is not None else 0
         ratios.append(float(sec.thickness[line] / (sec.back - sec.front)[line]) if sec is not None else 0.0)
-        canals.append(float(canal_at(neck, np.array([s])).ap[0]))
+        canals.append(float(canal_at(neck, np.array([s])).middle_ap[0]))
     at = int(np.argmax(ratios)) if max(ratios) > 0 else int(np.argmin(canals))
     s = float(along[at])
     return _plane(neck, growths, _level_at(neck, s), "worst", s)
@@ -414,7 +419,7 @@ def _alignment(
     c2, c7 = neck.vertebrae[C2], neck.vertebrae[C7]
     if not (_inside(neck, c7.lower_mm, c2.upper_mm, low_z, high_z)):
         return Alignment(reasons={"k_line": "C2 or C7 is not in the scan."})
-    ends = neck.curve.point_at(np.array([c2.s_mm, c7.s_mm]))
+    ends = np.array([_middle(neck, v.s_mm) for v in (c2, c7)])
     axes = neck.curve.frame_at(np.array([c2.lower_mm, c7.lower_mm]))[:, 2]
     tilt = np.degrees(np.arctan2(-axes[:, 1], axes[:, 2]))
     distance = _k_distance(neck, growths, along, ends)

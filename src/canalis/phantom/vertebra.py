@@ -25,6 +25,10 @@ class Bones:
     arch: Array
     dens: Array | None
     disc: Array | None
+    around: Array
+    """Distance to the outside of the body's waist, carried on past its endplates."""
+    arc: Array
+    """Way around that outside from its foremost line, to the left, mm."""
 
 
 def bones_of(
@@ -50,15 +54,16 @@ def bones_of(
     Bones
         ``disc`` is None for C1; ``dens`` is None but for C2.
     """
+    y, canal = y - vertebra.shift, canal.seen_from(vertebra.shift)
     side = np.where(x < 0, 1 + vertebra.sides[0], 1 + vertebra.sides[1]).astype(x.dtype)
     wide = np.abs(x) / side
     w = s - vertebra.s_mm
     outside_canal = -from_canal
     if vertebra.index == C1:
         return _ring(neck, vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
-    body, disc = np.full_like(x, FAR), np.full_like(x, FAR)
+    body, disc, around, arc = (np.full_like(x, FAR) for _ in range(4))
     ahead = y < -canal.ap / 2 + 2.5
-    body[ahead], disc[ahead] = _body_and_disc(
+    body[ahead], disc[ahead], around[ahead], arc[ahead] = _body_and_disc(
         vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead)
     )
     dens = None
@@ -67,7 +72,7 @@ def bones_of(
         shoulder = _block(wide - 13, y + canal.ap / 2 + 4, w - 3 - 0.35 * (14 - wide), 9.0, 8.0, 7.5, 3.0)
         body = smooth_min(body, smooth_max(shoulder, outside_canal, 1.0), 3.0)
     arch = _arch(vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
-    return Bones(body=body, arch=arch, dens=dens, disc=disc)
+    return Bones(body=body, arch=arch, dens=dens, disc=disc, around=around, arc=arc)
 
 
 def _block(x: Array, y: Array, w: Array, hx: float, hy: float, hw: float, radius: float) -> Array:
@@ -83,7 +88,9 @@ def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
     return np.asarray(np.sqrt(x * x + y * y) * (1 - 1 / q) + np.where(q < 0.3, -1.0, 0.0))
 
 
-def _body_and_disc(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection) -> tuple[Array, Array]:
+def _body_and_disc(
+    v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection
+) -> tuple[Array, Array, Array, Array]:
     swell = 1 + v.flare * np.minimum((2 * w / v.height) ** 2, 1.4)
     rx, ry = v.width / 2 * 1.06 * swell, 0.62 * v.depth * swell
     ahead = y + canal.ap / 2 + v.depth - 0.62 * v.depth
@@ -104,7 +111,8 @@ def _body_and_disc(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSec
     disc_bottom = -v.below_mm + v.height / 2  # the next upper endplate, near enough for soft tissue
     inside = smooth_max(around + 0.5, wall - 0.3, 1.0)
     disc = np.maximum(inside, np.maximum(w - disc_top, disc_bottom - w))
-    return body, disc
+    arc = np.arctan2(x, -ahead) * (rx + ry) / 2
+    return body, disc, around, arc
 
 
 def _dens(neck: Neck, *, x: Array, y: Array, s: Array, canal: CanalSection) -> Array:
@@ -147,7 +155,8 @@ def _ring(
     process = np.maximum(process, -hole)
     arch = smooth_min(smooth_min(band, mass, 2.0), process, 1.5)
     arch = np.maximum(arch, -dens_room)
-    return Bones(body=np.full_like(arch, FAR), arch=arch, dens=None, disc=None)
+    far = np.full_like(arch, FAR)
+    return Bones(body=far, arch=arch, dens=None, disc=None, around=far, arc=far)
 
 
 def _arch(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
