@@ -26,11 +26,6 @@ def test_c6_is_cut_off_and_said_to_be(real_result):
     assert not {"C7", "T1"} & set(bodies)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="bar not reached: rims of the endplates at C3/4 still pass for localized OPLL of 4.3 mm "
-    "(docs/models.md); the networks need more necks with such rims",
-)
 def test_no_ossification_of_note_is_seen(real_result):
     thick = real_result.record["ossification"]["max_thickness_mm"]
     assert thick is not None
