@@ -150,7 +150,7 @@ def measure_to_folder(
         If the networks are missing or cannot be run.
     """
     check_free(folder, overwrite=options.overwrite)
-    _check_extras(options)
+    check_extras(options)
     watch = Stopwatch()
     with watch.stage("read"):
         volume = read_volume(source, options.series, progress=progress)
@@ -161,8 +161,14 @@ def measure_to_folder(
     return Result(measurements, dict(watch.seconds), folder)
 
 
-def _check_extras(options: Options) -> None:
-    """Refuse what an extra is missing for before any work is done."""
+def check_extras(options: Options) -> None:
+    """Refuse what an extra is missing for before any work is done.
+
+    Raises
+    ------
+    MissingExtraError
+        Naming the extra.
+    """
     for wanted, package, extra in (("pdf", "weasyprint", "pdf"), ("dicom", "highdicom", "dicom-out")):
         if wanted in options.also and find_spec(package) is None:
             raise MissingExtraError(
@@ -262,10 +268,8 @@ def _refused(volume: Volume, why: ScanWarning) -> Measurements:
 
 
 def with_refinement(measurements: Measurements, refinement: "Refinement") -> Measurements:
-    """Return measurements with each plane told whose outline it has, and where the contour failed."""
-    planes = tuple(
-        replace(plane, refined=refinement.refined_at(plane.center_lps_mm)) for plane in measurements.planes
-    )
+    """Return measurements with the network's outline beside each refined one, and where it failed."""
+    planes = tuple(refinement.with_network(plane) for plane in measurements.planes)
     return replace(measurements, planes=planes, warnings=(*measurements.warnings, *refinement.warnings))
 
 

@@ -1,11 +1,14 @@
 """The refined canal: a soft edge drawn too wide comes to the bone's edge, but not through a mass."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import ndtr
 
 from canalis.labels import OSSIFICATION, RESIDUAL_CANAL
 from canalis.measurement.edges import EDGE_BLUR_MM
+from canalis.measurement.measure import measure_segmentation
 from canalis.measurement.refined import refine_segmentation
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Acquisition, Mask, Probability, Volume
@@ -60,6 +63,20 @@ def test_an_edge_that_is_too_wide_comes_to_the_bone():
     assert refinement.refined_at((0.1, 0.0, 933.0))
     assert not refinement.refined_at((0.1, 0.0, 1200.0))
     assert refinement.warnings == ()
+
+
+def test_the_networks_outline_is_kept_beside_the_refined_one():
+    segmentation, volume = tube(mass=False)
+    refined, refinement = refine_segmentation(segmentation, volume)
+    (plane,) = measure_segmentation(refined, volume).planes
+    told = refinement.with_network(plane)
+    assert told.refined
+    for name, radius_mm in (("canal", RADIUS_MM), ("network", RADIUS_MM + WIDE_MM)):
+        (outline,) = told.outlines_lps_mm[name]
+        x, y, z = np.array(outline).T
+        assert np.hypot(x - 0.04 * (z - 930), y).mean() == pytest.approx(radius_mm, abs=0.15)
+    far = replace(plane, center_lps_mm=(0.0, 0.0, 1200.0))
+    assert refinement.with_network(far) is far
 
 
 def test_the_wall_along_a_mass_stays_where_it_was():

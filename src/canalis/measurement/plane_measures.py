@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.measurement.canal import CanalEdges, find_canal_edges, outlines
+from canalis.measurement.edges import EdgeField
+from canalis.measurement.frame import framed
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.measurements import PlaneMeasurement, Point
 from canalis.measurement.ossification import MassEdges, find_mass_edges, occupying_ratio_percent
 from canalis.measurement.planes import Plane
-from canalis.measurement.sections import Sections, cut_sections
+from canalis.measurement.sections import Sections, cut_sections, keep_main_part, section_ticks
 from canalis.measurement.uncertainty import (
     Resolution,
     area_interval_mm2,
@@ -273,13 +275,38 @@ def _outlines(cut: Cut, i: int) -> dict[str, tuple[tuple[Point, ...], ...]]:
     for name, fieldset in (("ossification", sections.ossification), ("other_narrowing", sections.narrowing)):
         if fieldset is not None and (inside & (fieldset[i] > 0)).any():
             fields[name] = fieldset[i]
-    drawn = {}
-    for name, own in fields.items():
-        found = outlines(own, sections.back_mm, sections.left_mm)
-        drawn[name] = tuple(
-            tuple(as_point(point) for point in plane.to_lps(points[:, 0], points[:, 1])) for points in found
-        )
-    return drawn
+    back, left = sections.back_mm, sections.left_mm
+    return {name: _closed(field, back, left, plane) for name, field in fields.items()}
+
+
+def outlines_on(field: EdgeField, plane: PlaneMeasurement) -> tuple[tuple[Point, ...], ...]:
+    """Return the closed outlines of an edge field in a plane that was measured, LPS+ mm.
+
+    Parameters
+    ----------
+    field : EdgeField
+        Of a canal: parts apart from the one nearest the plane's centre are left out.
+    plane : PlaneMeasurement
+        Gives the place.
+
+    Returns
+    -------
+    tuple of tuple of Point
+        The largest first; the first point is not repeated.
+    """
+    way = [np.array([v]) for v in (plane.center_lps_mm, plane.normal_lps, plane.anteroposterior_lps)]
+    there, ticks = framed(np.zeros(1), *way), section_ticks(PLANE_PIXEL_MM)
+    section = keep_main_part(field.sample(there, ticks, ticks), ticks)[0]
+    return _closed(section, ticks, ticks, there.plane_at(0.0))
+
+
+def _closed(
+    field: NDArray[np.float32], back_mm: Floats, left_mm: Floats, plane: Plane
+) -> tuple[tuple[Point, ...], ...]:
+    return tuple(
+        tuple(as_point(point) for point in plane.to_lps(points[:, 0], points[:, 1]))
+        for points in outlines(field, back_mm, left_mm)
+    )
 
 
 def as_point(place: Floats) -> Point:

@@ -17,7 +17,8 @@ from canalis.labels import ANATOMICAL_CANAL
 from canalis.measurement.centerline import trace_centerline
 from canalis.measurement.edges import EDGE_BLUR_MM, PROBABILITY_SATURATION, EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
-from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM
+from canalis.measurement.measurements import PlaneMeasurement
+from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, outlines_on
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
 from canalis.refine import Guides, refine_outlines
 from canalis.segment.segmentation import Segmentation
@@ -46,16 +47,26 @@ class Refinement:
         True where the contour settled; elsewhere the network's outline stays.
     moved_mm : ndarray of shape (K, POINTS)
         How far each point moved, outwards positive.
+    network : EdgeField
+        The canal's edge before.
     """
 
     centers_lps: Floats
     settled: NDArray[np.bool_]
     moved_mm: Floats
+    network: EdgeField
 
     def refined_at(self, point_lps: tuple[float, float, float]) -> bool:
         """Return whether the outline around a place of the centreline is the active contour's."""
         apart = np.linalg.norm(self.centers_lps - np.array(point_lps), axis=1)
         return bool(len(apart) and apart.min() <= EVERY_MM and self.settled[int(apart.argmin())])
+
+    def with_network(self, plane: PlaneMeasurement) -> PlaneMeasurement:
+        """Return a plane told whether its outline is refined, the network's beside it where it is."""
+        if not self.refined_at(plane.center_lps_mm) or "canal" not in plane.outlines_lps_mm:
+            return plane
+        drawn = outlines_on(self.network, plane)
+        return replace(plane, refined=True, outlines_lps_mm={**plane.outlines_lps_mm, "network": drawn})
 
     @property
     def warnings(self) -> tuple[ScanWarning, ...]:
@@ -128,12 +139,12 @@ def find_shift(
     if not len(places):
         nothing = np.zeros((0, POINTS))
         return Shift(frame, places, middles, nothing), Refinement(
-            np.zeros((0, 3)), np.zeros(0, bool), nothing
+            np.zeros((0, 3)), np.zeros(0, bool), nothing, edges.canal
         )
     ticks = sections.back_mm
     there = frame.at(places)
     moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, places, volume)
-    return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved)
+    return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved, edges.canal)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -126,9 +126,8 @@ def cut_sections(edges: Edges, extent: Extent, frame: MovingFrame, *, pixel_mm: 
     Sections
         Of 40 x 40 mm.
     """
-    reach = round(SECTION_HALF_MM / pixel_mm)
-    ticks = pixel_mm * np.arange(-reach, reach + 1, dtype=np.float64)
-    canal = _keep_main_part(edges.canal.sample(frame, ticks, ticks), ticks)
+    ticks = section_ticks(pixel_mm)
+    canal = keep_main_part(edges.canal.sample(frame, ticks, ticks), ticks)
     lost = (canal > NEAR_CUT_MM) & ~extent.holds(frame, ticks, ticks)
     whole = np.any(canal > 0, axis=(1, 2)) & ~np.any(lost, axis=(1, 2))
 
@@ -137,6 +136,12 @@ def cut_sections(edges: Edges, extent: Extent, frame: MovingFrame, *, pixel_mm: 
 
     mass, spared, narrowing = inside(edges.ossification), inside(edges.spared), inside(edges.narrowing)
     return Sections(frame, ticks, ticks, canal, mass, spared, narrowing, whole)
+
+
+def section_ticks(pixel_mm: float) -> Floats:
+    """Return the positions, mm, of a section's rows and columns."""
+    reach = round(SECTION_HALF_MM / pixel_mm)
+    return pixel_mm * np.arange(-reach, reach + 1, dtype=np.float64)
 
 
 def ragged_ends(area_mm2: Floats, step_mm: float) -> Bools:
@@ -170,7 +175,7 @@ def ragged_ends(area_mm2: Floats, step_mm: float) -> Bools:
     return ragged
 
 
-def _keep_main_part(canal: NDArray[np.float32], ticks: Floats) -> NDArray[np.float32]:
+def keep_main_part(canal: NDArray[np.float32], ticks: Floats) -> NDArray[np.float32]:
     """Return the canal field with the parts apart from the one nearest the centre taken out."""
     distance = np.hypot(ticks[:, None], ticks[None, :])
     for section in canal:
