@@ -11,7 +11,7 @@ import canalis
 
 SOURCE = Path(canalis.__file__).parent
 STAGES = ["read", "segment", "refine", "measurement", "report"]  # left to right
-ASIDE = ["phantom", "cohort", "train", "evaluate", "chain", "cli"]  # no stage imports these
+ASIDE = ["phantom", "cohort", "train", "evaluate", "chain", "batch", "cli"]  # no stage imports these
 HEAVY = {"torch", "openvino", "onnxruntime", "matplotlib", "pandas", "statsmodels", "highdicom"}
 
 

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "check-paper": "check_paper",
     "compare": "compare",
     "measure": "measure",
+    "batch": "batch",
     "phantom": "phantom",
     "demo": "demo",
     "info": "info",

@@ -1,0 +1,100 @@
+"""What is a study, what it is called, and what is refused."""
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from canalis.batch.studies import Study, find_studies, number_studies
+from canalis.errors import CohortError, ReadError
+from canalis.phantom.files import write_nifti
+from canalis.volume import Volume
+
+
+def a_ct(path):
+    write_nifti(path, Volume(np.arange(27, dtype=np.int16).reshape(3, 3, 3), np.eye(4)))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a study of each kind, what is none, and the results of an earlier batch."""
+    root = tmp_path / "studies"
+    (root / "P2" / "dicom").mkdir(parents=True)
+    (root / "phantom").mkdir()
+    a_ct(root / "phantom" / "ct.nii.gz")
+    a_ct(root / "phantom" / "truth.nii.gz")
+    a_ct(root / "P1.nii.gz")
+    with zipfile.ZipFile(root / "P3.zip", "w") as archive:
+        archive.writestr("slice", b"")
+    (root / "notes.txt").write_text("not a study")
+    (root / ".hidden").mkdir()
+    (root / "out").mkdir()
+    return root
+
+
+def test_folders_zips_and_nifti_files_are_studies_named_as_they_are(folder):
+    found = find_studies(folder, out=folder / "out")
+    assert [study.case for study in found.studies] == ["P1", "P2", "P3", "phantom"]
+    assert [study.source.name for study in found.studies] == ["P1.nii.gz", "P2", "P3.zip", "ct.nii.gz"]
+    assert found.left_out == 1
+
+
+def test_a_folder_of_slices_is_no_folder_of_studies(synthetic_series, tmp_path):
+    slices = synthetic_series().write(tmp_path / "neck")
+    with pytest.raises(ReadError, match=r"single DICOM slice, entry 1 of 12\. Give the folder that holds"):
+        find_studies(slices, out=tmp_path / "out")
+
+
+def test_an_empty_folder_or_another_file_is_refused(tmp_path):
+    with pytest.raises(ReadError, match="found none among 0 entries"):
+        find_studies(tmp_path, out=tmp_path / "out")
+    a_ct(tmp_path / "one.nii.gz")
+    with pytest.raises(ReadError, match=r"found another file\. For one CT use `canalis measure`"):
+        find_studies(tmp_path / "one.nii.gz", out=tmp_path / "out")
+    with pytest.raises(ReadError, match="found nothing there"):
+        find_studies(tmp_path / "nowhere", out=tmp_path / "out")
+
+
+def test_two_studies_of_one_name_are_refused(folder):
+    (folder / "p1").mkdir()
+    with pytest.raises(ReadError, match=r"another name for each study, found 'P1' and 'p1'"):
+        find_studies(folder, out=folder / "out")
+
+
+def test_a_list_gives_cases_their_names_and_options(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("case,path,segmentation,series,hint\nA,ct,labels.nii,1.2.3,C2=1079.5\nB,/abs/ct,,,\n")
+    found = find_studies(path, out=tmp_path / "out")
+    assert found.studies == (
+        Study("A", tmp_path / "ct", "1.2.3", ("C2", 1079.5), tmp_path / "labels.nii"),
+        Study("B", type(tmp_path)("/abs/ct")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("case,file\nA,ct\n", "Expected the columns case and path.*found case, file"),
+        ("case,path\nA,\n", r"list\.csv, row 2, found an empty cell"),
+        ("case,path,hint\nA,ct,C4=3\n", r"such as C2=1079\.0, found 'C4=3' in list\.csv, row 2"),
+        ("case,path\nA,ct\nA,ct2\n", "found 'A' and 'A'"),
+        ("case,path\n../A,ct\n", r"a folder can have, found '\.\./A'"),
+        ("case,path\n.working,ct\n", r"a folder can have, found '\.working'"),
+        ("case,path\ncases.csv,ct\n", r"a folder can have, found 'cases\.csv'"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused_with_its_place(tmp_path, text, said):
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    with pytest.raises((CohortError, ReadError), match=said):
+        find_studies(path, out=tmp_path / "out")
+
+
+def test_a_key_numbers_cases_and_later_studies_get_the_next_numbers(tmp_path):
+    key = tmp_path / "key.csv"
+    john, jane, jack = (Study(name, tmp_path / name) for name in ("DOE^JOHN", "ROE^JANE", "POE^JACK"))
+    first = number_studies([john, jane], key)
+    assert [study.case for study in first] == ["case-0001", "case-0002"]
+    later = number_studies([jack, jane], key)
+    assert [study.case for study in later] == ["case-0003", "case-0002"]
+    assert find_studies(key, out=tmp_path / "out").studies == (*first, later[0])
