@@ -10,6 +10,7 @@ import dataclasses
 import json
 import platform
 from collections.abc import Iterable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from canalis.measurement import measure_segmentation
 from canalis.measurement.measurements import Measurements, PlaneMeasurement
 from canalis.phantom import Phantom, make_phantom
 from canalis.phantom.ossification import Wanted
+from canalis.segment.models import model_hashes
 from canalis.segment.segmentation import LevelNaming, Segmentation
+from kept_rows import measured_rows
 
 FIRST_TEST_SEED = 2_000_000
 PIXEL_MM = 0.4
@@ -286,9 +289,9 @@ def errors_of(rows: list[dict[str, Any]], name: str) -> list[float]:
     return [len(table), *mean_error(table), float((table[:, 1] - table[:, 0]).std())]
 
 
-def versions() -> dict[str, str]:
+def versions() -> dict[str, Any]:
     names = ("canalis", "numpy", "scipy", "scikit-image")
-    return {"machine": platform.platform(), "python": platform.python_version()} | {
+    return {"models": model_hashes(), "machine": platform.platform(), "python": platform.python_version()} | {
         name: metadata.version(name) for name in names
     }
 
@@ -303,7 +306,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     asked = parser.parse_args()
     count = asked.count or (QUICK if asked.quick else FULL)
-    rows = measured_rows(range(asked.seed, asked.seed + count), asked.rows, masks=asked.masks)
+    rows = rows_of(range(asked.seed, asked.seed + count), asked.rows, masks=asked.masks)
     figures = figures_of(rows) | {"source": "masks" if asked.masks else "chain"} | versions()
     for name, value in figures.items():
         print(f"{name:34} {shown(value)}")
@@ -321,20 +324,11 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def measured_rows(seeds: range, kept: Path | None, *, masks: bool) -> list[dict[str, Any]]:
+def rows_of(seeds: range, kept: Path | None, *, masks: bool) -> list[dict[str, Any]]:
     """Return a row a seed, those kept in a file read from it and new ones added."""
-    rows: dict[int, dict[str, Any]] = {}
-    if kept is not None and kept.exists():
-        for line in kept.read_text().splitlines():
-            row = json.loads(line)
-            rows[row["seed"]] = row
-    for seed in seeds:
-        if seed not in rows:
-            rows[seed] = json.loads(json.dumps(row_of(seed, masks=masks)))
-            if kept is not None:
-                with kept.open("a") as file:
-                    file.write(json.dumps(rows[seed]) + "\n")
-    return [rows[seed] for seed in seeds]
+    stamp = "masks" if masks else model_hashes()
+    measured = measured_rows(seeds, partial(row_of, masks=masks), kept, key="seed", stamp=stamp)
+    return list(measured)
 
 
 if __name__ == "__main__":

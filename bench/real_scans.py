@@ -20,17 +20,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from canalis.errors import CanalisError
-from canalis.labels import ANATOMICAL_CANAL, VERTEBRA_LABELS
+from canalis.labels import ANATOMICAL_CANAL
 from canalis.measurement import measure_segmentation
 from canalis.read import read_volume
 from canalis.read.nifti import read_label_map
 from canalis.segment import segment
+from canalis.segment.models import model_hashes
 from canalis.volume import Volume
+from kept_rows import measured_rows
 
 BELOW_TIP_MM = (12.0, 36.0)
 AREA_MM2 = (120.0, 450.0)
-LEAST_INSIDE = 0.9
-LAST_BAR = {"c2": 32, "cord": 30}
+LEAST_INSIDE, MOST_APART_MM = 0.95, 2.5
+C1_TO_T2_MM = 140.0  # from the dens's tip to the middle of T2 of an adult
+BAR = {"c2": 36, "cord": 38}
 
 
 def find_data() -> Path:
@@ -55,33 +58,32 @@ def row_of(path: Path, tip_z: float, tip_sure: bool) -> dict[str, Any]:
     heights = {p.level: float(p.center_lps_mm[2]) for p in planes if p.part == "body" and p.level}
     row["c2_below_tip_mm"] = tip_z - heights["C2"] if "C2" in heights else None
     cord = read_label_map(path.with_name(f"{name}_cord.nii.gz")).on_grid_of(volume)
-    return row | compare_cord(cord.labels > 0, found.mask.labels, volume, heights)
+    return row | compare_cord(cord.labels > 0, found.mask.labels, volume, tip_z)
 
 
 def compare_cord(
-    cord: NDArray[np.bool_], labels: NDArray[np.uint8], volume: Volume, heights: dict[str, float]
+    cord: NDArray[np.bool_], labels: NDArray[np.uint8], volume: Volume, tip_z: float
 ) -> dict[str, Any]:
-    """Return the share of the cord within a pixel of the canal, and the canal's area, C2 to C7."""
+    """Return how canal and drawn cord lie to each other, from the dens's tip down to about T2.
+
+    Share of the cord within a pixel of the canal, median area of the canal over slices, and mean
+    distance of their centres. The stretch is told by the dens read by eye, not by what was found.
+    """
     axis = int(np.abs(volume.affine[2, :3]).argmax())
     z = volume.affine[2, axis] * np.arange(volume.shape[axis]) + volume.affine[2, 3]
-    bodies = np.isin(labels, [VERTEBRA_LABELS[n] for n in ("C2", "C3", "C4", "C5", "C6", "C7")])
     cord, canal = np.moveaxis(cord, axis, 0), np.moveaxis(np.isin(labels, ANATOMICAL_CANAL), axis, 0)
-    low, high = heights.get("C7"), heights.get("C2")
-    if high is None:
-        return {"inside": None, "area_mm2": None, "span": None}
-    if low is None:
-        reach = z[np.moveaxis(bodies, axis, 0).any(axis=(1, 2))]
-        low = float(reach.min())
-    there = (z >= low) & (z <= high)
-    others = [s for a, s in enumerate(volume.spacing_mm) if a != axis]
-    wider = np.stack([ndimage.binary_dilation(c, np.ones((3, 3))) for c in canal])
-    drawn = cord & there[:, None, None]
-    areas = canal.sum(axis=(1, 2)) * float(np.prod(others))
-    seen = there & cord.any(axis=(1, 2))
+    seen = np.flatnonzero((z <= tip_z) & (z >= tip_z - C1_TO_T2_MM) & cord.any(axis=(1, 2)))
+    mm = np.array([s for a, s in enumerate(volume.spacing_mm) if a != axis])
+    wider = np.stack([ndimage.binary_dilation(canal[k], np.ones((3, 3))) for k in seen])
+    apart = [
+        float(np.linalg.norm((np.argwhere(cord[k]).mean(0) - np.argwhere(canal[k]).mean(0)) * mm))
+        for k in seen
+        if canal[k].any()
+    ]
     return {
-        "inside": float(wider[drawn].mean()) if drawn.any() else None,
-        "area_mm2": float(np.median(areas[seen])) if seen.any() else None,
-        "span": [low, high],
+        "inside": float(wider[cord[seen]].mean()),
+        "area_mm2": float(np.median(canal[seen].sum(axis=(1, 2)) * np.prod(mm))),
+        "centres_apart_mm": float(np.mean(apart)) if apart else None,
     }
 
 
@@ -93,13 +95,10 @@ def total(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return below is not None and BELOW_TIP_MM[0] <= below <= BELOW_TIP_MM[1]
 
     def cord_right(row: dict[str, Any]) -> bool:
-        inside, area = row.get("inside"), row.get("area_mm2")
-        return (
-            inside is not None
-            and area is not None
-            and inside >= LEAST_INSIDE
-            and AREA_MM2[0] <= area <= AREA_MM2[1]
-        )
+        if row.get("centres_apart_mm") is None:
+            return False
+        near = row["inside"] >= LEAST_INSIDE and row["centres_apart_mm"] <= MOST_APART_MM
+        return near and bool(AREA_MM2[0] <= row["area_mm2"] <= AREA_MM2[1])
 
     sure = [row for row in rows if row["tip_sure"]]
     return {
@@ -122,6 +121,7 @@ def show(row: dict[str, Any]) -> None:
     print(
         f"{row['scan']:>8} {number('c2_below_tip_mm', 0):>6} {row['source'] or '-':>9} "
         f"{'sure' if row['sure'] else '':>5} {number('inside', 3):>7} {number('area_mm2', 0):>6} "
+        f"{number('centres_apart_mm', 1):>5} "
         f"{number('seconds', 0):>5}  {'' if row['tip_sure'] else 'tip unsure'} {row['error'] or ''}",
         flush=True,
     )
@@ -137,28 +137,27 @@ def main() -> None:
     folder = find_data() / "openkbp"
     tips = list(csv.DictReader((folder / "dens_tip.csv").open()))
     tips = [t for t in tips if not asked.only or t["scan"] in asked.only][: 4 if asked.quick else None]
-    saved = asked.save.read_text().splitlines() if asked.save and asked.save.exists() else []
-    known = {row["scan"]: row for row in map(json.loads, saved)}
-    print(f"{'scan':>8} {'C2 mm':>6} {'from':>9} {'':>5} {'cord in':>7} {'mm2':>6} {'s':>5}")
+    by_scan = {tip["scan"]: tip for tip in tips}
+
+    def measure(scan: str) -> dict[str, Any]:
+        tip = by_scan[scan]
+        return row_of(folder / f"{scan}_ct.nii.gz", float(tip["dens_tip_z_mm"]), tip["sure"] == "yes")
+
+    print(f"{'scan':>8} {'C2 mm':>6} {'from':>9} {'':>5} {'cord in':>7} {'mm2':>6} {'apart':>5} {'s':>5}")
     rows = []
-    for tip in tips:
-        row = known.get(tip["scan"]) or row_of(
-            folder / f"{tip['scan']}_ct.nii.gz", float(tip["dens_tip_z_mm"]), tip["sure"] == "yes"
-        )
+    for row in measured_rows(by_scan, measure, asked.save, key="scan", stamp=model_hashes()):
         show(row)
         rows.append(row)
-        if asked.save and tip["scan"] not in known:
-            with asked.save.open("a") as file:
-                file.write(json.dumps(row) + "\n")
     figures = total(rows)
     print(
         f"C2 {BELOW_TIP_MM[0]:g} to {BELOW_TIP_MM[1]:g} mm below the dens's tip: {figures['c2_right']} of "
-        f"{figures['tips_sure']} (bar {LAST_BAR['c2']}); wrong though sure: {figures['wrong_in_silence']}; "
-        f"cord and area right: {figures['cord_and_area_right']} of {figures['n']} (bar {LAST_BAR['cord']}); "
+        f"{figures['tips_sure']} (bar {BAR['c2']}); wrong though sure: {figures['wrong_in_silence']}; "
+        f"cord and area right: {figures['cord_and_area_right']} of {figures['n']} (bar {BAR['cord']}); "
         f"refused: {figures['refused']}"
     )
     if asked.json:
         machine = {"machine": platform.machine(), "python": platform.python_version()}
+        machine |= {"models": model_hashes()}
         print(json.dumps({**figures, **machine, "canalis": metadata.version("canalis"), "rows": rows}))
 
 
