@@ -7,6 +7,7 @@ import pytest
 
 from canalis.cohort.analysis import analyse
 from canalis.cohort.cases import read_cases
+from canalis.cohort.tables import case_table
 from canalis.errors import CohortError
 
 HEADER = "case,preoperative_joa,postoperative_joa,approach\n"
@@ -296,3 +297,30 @@ def test_the_papers_own_words_are_understood(write_table):
     frame = read_cases(write_table(text)).frame
     assert frame["opll_type"].tolist() == ["localized", "segmental", "mixed", "continuous"]
     assert frame["double_layer_sign"].tolist() == ["yes", "no", "yes", "no"]
+
+
+def test_a_case_without_its_preoperative_score_gets_an_empty_place_in_the_tables(write_table):
+    cohort = read_cases(write_table(HEADER + ROWS + "P5,,9,posterior\n"), missing="available")
+    table = case_table(analyse(cohort))
+    assert table.csv[1][-1] == ("P5", "", "")
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ("8.5 points", "found '8.5 points'; type the number alone, in the column's unit"),
+        ('"8,5"', "found '8,5'; type 8.5, with a point"),
+        ('"1,200"', "found '1,200'; type it without a comma"),
+    ],
+)
+def test_a_number_typed_as_people_type_it_is_told_how_to_type_it(write_table, cell, told):
+    with pytest.raises(CohortError, match=told):
+        read_cases(write_table(HEADER + f"P1,{cell},12,anterior\n"))
+
+
+def test_names_of_operations_tell_the_approach_and_a_full_stop_is_no_fault(write_table):
+    rows = "P1,8,12,ACDF\nP2,9,14,laminoplasty\nP3,10,12,ant.\n"
+    with pytest.raises(CohortError, match=r"row 4, column approach.*'ant\.'"):
+        read_cases(write_table(HEADER + rows))
+    frame = read_cases(write_table(HEADER + rows.replace("ant.", "Anterior."))).frame
+    assert [*frame["approach"]] == ["anterior", "posterior", "anterior"]

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections import Counter
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -37,7 +38,30 @@ def test_it_flags_what_is_wrong_in_the_paper_and_nothing_else(checked):
     assert "24 of 27" in flagged["General information", "operations"]  # 2 + 6 + 12 + 2 + 2
     assert "holds the 4 combined cases" in flagged["Table I", "column 3, 'Front approach'"]
     assert "missing: 15" in flagged["Table III", "cases"]
-    assert not [check for check in checked.checks if check.verdict == "cannot be told"]
+
+
+def test_every_printed_value_agrees_is_flagged_or_is_named_as_beyond_checking(checked):
+    verdicts = Counter(check.verdict for check in checked.checks)
+    assert verdicts == {"agrees": 88, "does not agree": 4, "solved": 3, "cannot be told": 5}
+    beyond = [check for check in checked.checks if check.verdict == "cannot be told"]
+    assert {check.kind for check in beyond} == {"unchecked"}  # what the example itself names so
+    told = "\n".join(checked.findings())
+    assert all(f"{check.what}: {check.told}" in told for check in beyond)
+    assert told.endswith("Of 100 checks 88 agree, 4 do not, 3 were solved, 5 cannot be told.")
+
+
+def test_no_part_of_the_example_goes_without_a_check(checked):
+    content = tomllib.loads(EXAMPLE.read_text())
+    named = {check.what for check in checked.checks}
+    for summary in content["summary"]:
+        groups = summary.keys() - {"variable", "where"}
+        assert {f"{summary['variable']}, {group}" for group in groups} <= named
+    assert {count["what"] for count in content["count"]} <= named
+    assert {f"{table['what']} by {table['factor']}" for table in content["crosstab"]} <= named
+    assert {f"patients by {factor}" for factor in content["groups"]} <= named
+    ranged = {name for name, known in content["variables"].items() if {"low", "high"} <= known.keys()}
+    assert all(any(what.startswith(name) for what in named) for name in ranged)
+    assert len([check for check in checked.checks if ", p " in check.what]) == len(content["test"])
 
 
 def test_it_solves_patient_15(checked):
@@ -138,11 +162,33 @@ def wrong(tmp_path, old, new):
         ('slight = ["49.22", "15.83"]', 'slight = ["29.22", "15.83"]', "t test"),
         ("segmented = [4, 3, 1]", "segmented = [4, 3, 2]", "count"),
         ('severe = ["23.73", "14.19"]', 'severe = ["23.74", "14.19"]', "solve"),
+        ("high = 87.5", "high = 86.5", "from cases"),
+        ("severe = 9", "severe = 8", "count"),
     ],
 )
 def test_a_number_changed_in_the_paper_is_flagged(tmp_path, old, new, kind):
     flagged = wrong(tmp_path, old, new).flagged
     assert kind in {check.kind for check in flagged}
+
+
+def test_what_hangs_on_an_unsolved_table_is_said_to_be_open(tmp_path):
+    checked = wrong(tmp_path, 'severe = ["23.73", "14.19"]', 'severe = ["23.74", "14.19"]')
+    open_ = {check.what: check.told for check in checked.checks if check.kind == "from cases"}
+    assert open_["improvement_rate_percent, anterior"] == "the cases are not all known"
+    assert "the cases are not all known" in " ".join(checked.findings())
+
+
+def test_a_variable_that_nothing_is_printed_of_is_said_to_be_open(tmp_path):
+    path = tmp_path / "paper.toml"
+    path.write_text(
+        HEAD
+        + "[variables.age]\nlow = 1\nhigh = 9\n"
+        + '[[summary]]\nvariable = "size"\nwhere = "T"\nall = ["1.0", "2.0"]'
+    )
+    checks = {check.what: check for check in check_paper(read_paper(path)).checks}
+    assert {check.verdict for check in checks.values()} == {"cannot be told"}
+    assert "no mean with its SD" in checks["age"].told
+    assert "neither a range nor a table of cases" in checks["size, all"].told
 
 
 def test_whole_numbers_and_their_means():

@@ -214,7 +214,7 @@ def _read_frame(sheet: Sheet, columns: dict[int, Column]) -> pd.DataFrame:
                 problems.append(f"row {number}, column {sheet.headers[place]}: {error}")
             values[column.name].append(value)
     rows = [number for number, _ in sheet.rows]
-    problems += _check_case_ids(list(zip(rows, values["case"], strict=True)))
+    problems = _check_case_ids(list(zip(rows, values["case"], strict=True))) + problems
     _raise_problems(problems, sheet.name)
     refuse_identifying_case_ids(
         [(r, str(c)) for r, c in zip(rows, values["case"], strict=True)], file=sheet.name

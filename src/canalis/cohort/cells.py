@@ -124,13 +124,25 @@ def _read_number(text: str, column: Column, *, decimal_comma: bool) -> float:
     if decimal_comma and plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
     if not _plain_number(plain):
-        raise CohortError(f"expected {column.expected}, found '{text}'")
+        raise CohortError(f"expected {column.expected}, found '{text}'{_how_to_type(plain)}")
     value = float(plain)
     if column.kind == "integer" and value != round(value):
         raise CohortError(f"expected {column.expected}, found {text}")
     if (column.low is not None and value < column.low) or (column.high is not None and value > column.high):
         raise CohortError(f"expected {column.expected}, found {text}")
     return value
+
+
+def _how_to_type(text: str) -> str:
+    """Tell what to type instead of a number with a decimal comma or with its unit."""
+    digits = re.match(r"[-+]?\d+([.,]\d+)?", text)
+    if digits is None:
+        return ""
+    rest, number = text[digits.end() :].strip(), digits[0].replace(",", ".")
+    if not rest:
+        thousands = re.fullmatch(r"[-+]?\d+,\d{3}", text) is not None
+        return "; type it without a comma" if thousands else f"; type {number}, with a point"
+    return "; type the number alone, in the column's unit" if rest.isalpha() or rest == "%" else ""
 
 
 def _plain_number(text: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from canalis.cohort.against_cases import check_against_cases
 from canalis.cohort.output import check_free, dump, results_folder, run_json
 from canalis.cohort.page import write_page
 from canalis.cohort.paper import ClaimedTest, Paper, read_paper
@@ -42,9 +43,11 @@ class PaperCheck:
         solved = [check for check in self.checks if check.verdict == "solved"]
         told = [f"{c.where}, {c.what}: {c.told}." for c in self.flagged]
         told += [f"Solved, {c.what}: {c.told}." for c in solved]
+        open_ = [check for check in self.checks if check.verdict == "cannot be told"]
+        told += [f"Cannot be told, {c.where}, {c.what}: {c.told}." for c in open_]
         agreed = sum(check.verdict == "agrees" for check in self.checks)
-        counts = f"{agreed} of {len(self.checks)} checks agree, {len(self.flagged)} do not"
-        return [*told, f"{counts}, {len(solved)} were solved."]
+        counts = f"Of {len(self.checks)} checks {agreed} agree, {len(self.flagged)} do not"
+        return [*told, f"{counts}, {len(solved)} were solved, {len(open_)} cannot be told."]
 
 
 def check_paper(paper: Paper) -> PaperCheck:
@@ -57,7 +60,9 @@ def check_paper(paper: Paper) -> PaperCheck:
     """
     solutions, solved = solve_paper(paper)
     checks = check_summaries(paper) + check_counts(paper) + check_tests(paper) + solved
+    checks += check_against_cases(paper, solutions)
     checks += [_test_from_cases(test, paper, solutions) for test in paper.tests if test.kind != "independent"]
+    checks += [Check("unchecked", u.where, u.what, "cannot be told", u.why) for u in paper.unchecked]
     return PaperCheck(paper, tuple(checks), tuple(solutions))
 
 
@@ -139,7 +144,7 @@ METHODS: Final = (
     "from printed means, SDs "
     "and ns over their rounding. Missing cases and group members are every candidate that fits all printed "
     "means and SDs, with "
-    "the printed rates."
+    "the printed rates; every printed mean, SD and range is then computed once more from the whole table."
 )
 
 

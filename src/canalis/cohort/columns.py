@@ -18,8 +18,8 @@ OPLL_TYPES: Final = {
     "localized": ("isolated", "localised", "circumscribed", "focal", "local", "other", "isolated type"),
 }
 APPROACHES: Final = {
-    "anterior": ("front", "ventral", "front approach", "anterior approach"),
-    "posterior": ("back", "dorsal", "back approach", "posterior approach"),
+    "anterior": ("front", "ventral", "front approach", "anterior approach", "acdf", "accf"),
+    "posterior": ("back", "dorsal", "back approach", "posterior approach", "laminoplasty", "laminectomy"),
     "combined": ("anterior posterior", "front and back", "both", "circumferential", "360"),
 }
 CAUSES: Final = {

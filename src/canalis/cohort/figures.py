@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from statsmodels.regression.linear_model import OLS
 from statsmodels.stats.weightstats import DescrStatsW
 from statsmodels.tools.tools import add_constant
@@ -76,11 +77,12 @@ def save_figure(stem: Path, size: tuple[float, float], draw: Drawing) -> None:
         Draws into the axes it is given.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        layout = ConstrainedLayoutEngine()
+        figure = Figure(figsize=size, layout=layout)
         FigureCanvasAgg(figure)
         draw(figure.add_subplot())
-        figure.draw_without_rendering()  # settles the layout once, for both files
-        figure.set_layout_engine("none")
+        layout.execute(figure)  # settles the layout once, for both files
+        figure.set_layout_engine(None)  # "none" would draw each file twice
         figure.savefig(stem.with_suffix(".svg"), metadata={"Date": None})
         figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI, metadata={"Software": None})
 

@@ -22,6 +22,8 @@ td.indent { padding-left: 1.6em !important; }
 @media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
 """
 
+SHORT_CELL: Final = 16
+
 
 def write_page(
     path: Path,
@@ -71,7 +73,7 @@ def _sentences(heading: str, sentences: Sequence[str]) -> str:
 
 def _table(table: Table) -> str:
     names = [f"c{i}" for i in range(len(table.headers))]
-    rows = [[_indented(cell) for cell in row] for row in table.rows]
+    rows = [[_unbroken(_indented(cell)) for cell in row] for row in table.rows]
     frame = pd.DataFrame(rows, columns=names)
     made = GT(frame, id=table.key).cols_label(
         dict(zip(names, [h or " " for h in table.headers], strict=True))
@@ -86,6 +88,11 @@ def _table(table: Table) -> str:
 
 def _indented(cell: str) -> str:
     return "\u2003" + cell.lstrip() if cell.startswith("  ") else cell
+
+
+def _unbroken(cell: str) -> str:
+    """Keep a short cell, such as an interval, on one line."""
+    return cell.replace(" ", "\u00a0") if len(cell) <= SHORT_CELL else cell
 
 
 def _figure(svg: Path, caption: str) -> str:

@@ -111,6 +111,15 @@ class ClaimedTest:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchecked:
+    """Something printed that nothing else printed can be held against, and why."""
+
+    what: str
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRows:
     """A table of single cases as printed, perhaps with cases missing."""
 
@@ -136,7 +145,9 @@ class Paper:
         Of the scores.
     groups : dict of str to dict of str to int
         Factor to its groups' sizes.
-    summaries, counts, crosstabs, columns, tests : list
+    variables : list of Variable
+        What is known of columns.
+    summaries, counts, crosstabs, columns, tests, unchecked : list
         What is printed.
     cases : CaseRows or None
         The table of single cases.
@@ -146,11 +157,13 @@ class Paper:
     n: int
     scale: Scale
     groups: dict[str, dict[str, int]]
+    variables: list[Variable] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
     counts: list[Count] = field(default_factory=list)
     crosstabs: list[Crosstab] = field(default_factory=list)
     columns: list[Columns] = field(default_factory=list)
     tests: list[ClaimedTest] = field(default_factory=list)
+    unchecked: list[Unchecked] = field(default_factory=list)
     cases: CaseRows | None = None
 
     def size_of(self, group: str) -> int:
@@ -214,6 +227,7 @@ def _build(content: dict[str, Any]) -> Paper:
         "crosstab",
         "columns",
         "test",
+        "unchecked",
         "cases",
     }
     if unknown:
@@ -223,6 +237,7 @@ def _build(content: dict[str, Any]) -> Paper:
         n=n,
         scale=find_scale(content["scale"]),
         groups=groups,
+        variables=[*variables.values()],
         summaries=[_summary(dict(s), variables, names) for s in content.get("summary", [])],
         counts=[
             Count(c["what"], c["where"], dict(c["parts"]), int(c.get("total", n)))
@@ -231,6 +246,7 @@ def _build(content: dict[str, Any]) -> Paper:
         crosstabs=[Crosstab(**c) for c in content.get("crosstab", [])],
         columns=[Columns(**c) for c in content.get("columns", [])],
         tests=[ClaimedTest(**({"groups": []} | t)) for t in content.get("test", [])],
+        unchecked=[Unchecked(**u) for u in content.get("unchecked", [])],
         cases=None if cases is None else _cases(dict(cases)),
     )
 

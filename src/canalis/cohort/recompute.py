@@ -235,7 +235,11 @@ def pooled_range(
 
 def check_counts(paper: Paper) -> list[Check]:
     """Return the checks of counts: sums against the number of patients, and rows and columns of crosstabs."""
-    made = [_check_count(count) for count in paper.counts]
+    made = [
+        _check_count(Count(f"patients by {factor}", "its groups", sizes, paper.n))
+        for factor, sizes in paper.groups.items()
+    ]
+    made += [_check_count(count) for count in paper.counts]
     for crosstab in paper.crosstabs:
         made += _check_crosstab(crosstab, paper)
     return made + [check for columns in paper.columns for check in _check_columns(columns, paper)]

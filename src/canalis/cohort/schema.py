@@ -123,7 +123,7 @@ def normal_header(header: str) -> str:
 
 
 def normal_word(word: str) -> str:
-    """Return a word of a choice in the form that it is compared by: lower case, single spaces.
+    """Return a word of a choice as it is compared: lower case, single spaces, no full stop at the end.
 
     Examples
     --------
@@ -131,4 +131,4 @@ def normal_word(word: str) -> str:
     'motor vehicle accident'
     """
     text = unicodedata.normalize("NFKC", word).strip().lower()
-    return re.sub(r"[\s_\-]+", " ", text).strip()
+    return re.sub(r"[\s_\-]+", " ", text).rstrip(".").strip()

@@ -246,5 +246,7 @@ def case_table(analysis: Analysis) -> Table:
 
 def _case_cell(column: str, value: object) -> str:
     if isinstance(value, float):
+        if np.isnan(value):
+            return ""
         return number(value, 1 if column.endswith("percent") else (0 if value == round(value) else 1))
     return str(value)
