@@ -25,6 +25,16 @@ Point = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
+class Percentile:
+    """Where a plane's canal stands among the people of one CT study."""
+
+    measure: Literal["canal_ap_mm", "canal_area_mm2"]
+    group: Literal["adults", "men", "women"]
+    percentile: float
+    study: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaneMeasurement:
     """The canal and its ossification in one plane perpendicular to the centreline."""
 
@@ -48,6 +58,8 @@ class PlaneMeasurement:
     area_occupying_ratio_percent: float | None = None
     residual_ap_mm: float | None = None
     torg_pavlov_ratio: float | None = None
+    percentiles: tuple[Percentile, ...] | None = None
+    """One for each CT study that measured this level; None where none did."""
     confidence: float | None = None
     uncertainty: dict[str, float] = field(default_factory=dict)
     """Field to half of its 95 % interval."""

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from canalis.measurement.canal import CanalEdges, find_canal_edges, outlines
+from canalis.measurement.canal import CanalEdges, edge_blur_mm, find_canal_edges, outlines
 from canalis.measurement.edges import EdgeField
 from canalis.measurement.frame import framed
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.measurements import PlaneMeasurement, Point
 from canalis.measurement.ossification import MassEdges, find_mass_edges, occupying_ratio_percent
 from canalis.measurement.planes import Plane
+from canalis.measurement.reference import percentiles_of, why_no_percentile
 from canalis.measurement.sections import Sections, cut_sections, keep_main_part, section_ticks
 from canalis.measurement.uncertainty import (
     Resolution,
@@ -61,6 +62,7 @@ class Cut:
     canal: CanalEdges
     mass: MassEdges
     resolution: tuple[Resolution, ...]
+    blur_mm: Floats
     soft: bool
 
     def plane(self, i: int) -> Plane:
@@ -83,6 +85,7 @@ def cut_planes(neck: NeckGeometry, along_mm: Floats, volume: Volume | None) -> C
         canal=canal,
         mass=find_mass_edges(sections, canal),
         resolution=resolution_at(neck.extent, frame, volume),
+        blur_mm=edge_blur_mm(sections, canal),
         soft=neck.edges.soft,
     )
 
@@ -151,7 +154,7 @@ def _refused(zone: Zone, cut: Cut, i: int, refusal: str) -> PlaneMeasurement:
         center_lps_mm=as_point(plane.center_lps),
         normal_lps=as_point(plane.normal_lps),
         anteroposterior_lps=as_point(plane.posterior_lps),
-        reasons=dict.fromkeys(NUMBERS, refusal) | {"confidence": refusal},
+        reasons=dict.fromkeys((*NUMBERS, "percentiles", "confidence"), refusal),
         outlines_lps_mm=_outlines(cut, i) if cut.sections.whole[i] else {},
     )
 
@@ -161,7 +164,7 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
     middle, at = canal.midline, cut.headline(i)
     ap = float(canal.ap_mm[i, middle])
     thickness, thickness_ap = float(mass.thickness_mm[i, at]), float(canal.ap_mm[i, at])
-    edge = edge_error_mm(cut.resolution[i], soft=cut.soft)
+    edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.blur_mm[i]))
     ratios, reasons = _ratios(cut, i)
     if thickness == 0:
         reasons["thickness_offset_mm"] = "There is no ossification in this plane."
@@ -169,6 +172,10 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
     if torg is None:
         part = "The body's front was not found." if zone.part == "body" else "Only bodies have a depth."
         reasons["torg_pavlov_ratio"] = part
+    area = float(canal.area_mm2[i])
+    percentiles = percentiles_of(level=zone.name, part=zone.part, canal_ap_mm=ap, canal_area_mm2=area)
+    if percentiles is None:
+        reasons["percentiles"] = why_no_percentile(zone.name)
     return PlaneMeasurement(
         level=zone.name,
         part=zone.part,
@@ -177,7 +184,7 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
         anteroposterior_lps=as_point(plane.posterior_lps),
         canal_ap_mm=ap,
         canal_lr_mm=float(canal.lr_mm[i]),
-        canal_area_mm2=float(canal.area_mm2[i]),
+        canal_area_mm2=area,
         ossification_thickness_mm=thickness,
         thickness_offset_mm=float(canal.left_mm[at]) if thickness > 0 else None,
         thickness_canal_ap_mm=thickness_ap,
@@ -189,6 +196,7 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
         area_occupying_ratio_percent=ratios[2],
         residual_ap_mm=float(mass.residual_mm[i, at]),
         torg_pavlov_ratio=torg,
+        percentiles=percentiles,
         confidence=confidence(length_interval_mm(edge)),
         uncertainty=_intervals(cut, i, edge, depth_mm),
         reasons=reasons,
@@ -238,7 +246,7 @@ def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None) -> dict[st
         }
     if depth_mm is not None:
         intervals["torg_pavlov_ratio"] = ratio_interval(ap, length, depth_mm, length)
-    return fitted(intervals)
+    return fitted(intervals, soft=cut.soft)
 
 
 def _lines(cut: Cut, i: int) -> dict[str, tuple[Point, Point]]:

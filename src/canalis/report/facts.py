@@ -33,7 +33,12 @@ def neck_facts(measurements: Measurements) -> list[Fact]:
     """
     ossification = measurements.ossification
     found = _extent(ossification) if ossification.present else []
-    return [*found, _narrow(measurements), *_alignment(measurements.alignment)]
+    return [
+        *found,
+        _narrow(measurements),
+        *_percentiles(measurements),
+        *_alignment(measurements.alignment),
+    ]
 
 
 def _narrow(measurements: Measurements) -> Fact:
@@ -50,6 +55,30 @@ def _narrow(measurements: Measurements) -> Fact:
     below = [f"{level} ({number(size)} mm)" for level, size in known if size < NARROW_CANAL_MM]
     nowhere = "nowhere" if len(known) == len(sizes) else "nowhere that was measured"
     return Fact(name, join(below) or nowhere)
+
+
+def _percentiles(measurements: Measurements) -> list[Fact]:
+    """Return where the canal stands among people measured on CT, a line a level, the study beside it."""
+    facts = []
+    for plane in measurements.planes:
+        found = plane.percentiles or ()
+        if found:
+            what = "AP" if found[0].measure == "canal_ap_mm" else "area"
+            groups = [f"{_ordinal(one.percentile)} of {one.group}" for one in found]
+            name = f"Canal {what} at {plane.level}, percentile"
+            facts.append(Fact(name, join(groups), f"mean and SD of {found[0].study}"))
+    return facts
+
+
+def _ordinal(percentile: float) -> str:
+    """Return a percentile as printed; far ones as below the 1st or above the 99th."""
+    if percentile < 1:
+        return "below the 1st"
+    if percentile > 99:
+        return "above the 99th"
+    whole = round(percentile)
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(whole % 10 if whole // 10 != 1 else 0, "th")
+    return f"{whole}{ending}"
 
 
 def _extent(ossification: Ossification) -> list[Fact]:
