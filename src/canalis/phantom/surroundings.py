@@ -12,7 +12,10 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter, zoom
 from scipy.spatial import cKDTree
 
+from canalis.phantom import small_bones, vessels
+from canalis.phantom.balls import Balls
 from canalis.phantom.curve import Lattice, lattice_places
+from canalis.phantom.hardware import SCREWED_SHARE, Board, boards, fillings, screws, tubes
 from canalis.phantom.plan import C2, C7, T1, Neck
 from canalis.phantom.structures import LEVEL_OF_T3, Structure
 
@@ -21,6 +24,8 @@ Array = NDArray[np.float32]
 
 LATTICE_MM = 3.0
 FAR_MM = 14.0
+PLANE_SLOPE_MM = 24.0  # how far from a sheet of fat a noise of 1 lies
+MASK_HU = -100.0
 AIR_HU, LUNG_HU, FAT_HU, BRAIN_HU = -1000.0, -850.0, -100.0, 35.0
 FIELDS = (
     "skin",
@@ -29,13 +34,15 @@ FIELDS = (
     "texture",
     "cavity",
     "skull",
-    "first rib",
-    "other rib",
     "jaw",
     "shoulder",
     "lung",
     "cells",
-    "vessel",
+    "artery",
+    "vein",
+    "thyroid",
+    "planes",
+    "sinus",
 )
 
 
@@ -47,8 +54,16 @@ class Surroundings:
     ----------
     lattice : Lattice
         One field for each name of ``FIELDS``, distances in mm, below 0 inside.
-    muscle_hu, fat_share, bone_hu, marrow_hu, vessel_hu, air_hu : float
-        What fills them.
+    muscle_hu, fat_share, plane_mm, bone_hu, marrow_hu, thyroid_hu, air_hu : float
+        What fills them; ``plane_mm`` is how thick the fat between muscles is.
+    contrast : Contrast
+        Density of blood.
+    mask_mm, mask_low_z_mm : float
+        Thickness of a shell that holds the head, 0 for none, and where it ends.
+    balls : Balls
+        What a lattice would lose: ribs, hyoid, vertebral arteries, plaques, tubes.
+    boards : tuple of Board
+        Table and headrest.
     metal_mm : ndarray of shape (n, 4)
         Balls of metal that throw streaks: LPS+ x, y, z and radius, mm.
     """
@@ -56,10 +71,16 @@ class Surroundings:
     lattice: Lattice
     muscle_hu: float
     fat_share: float
+    plane_mm: float
     bone_hu: float
     marrow_hu: float
-    vessel_hu: float
+    thyroid_hu: float
     air_hu: float
+    contrast: vessels.Contrast
+    mask_mm: float
+    mask_low_z_mm: float
+    balls: Balls
+    boards: tuple[Board, ...]
     skull_cortex_mm: float
     metal_mm: Floats
 
@@ -92,33 +113,76 @@ def plan_surroundings(
     def put(name: str, values: NDArray[np.floating]) -> None:
         fields[FIELDS.index(name)] = values
 
-    skin = _skin(rng, neck, grid)
+    cavity = _cavity(head, grid)
+    teeth, slim = _teeth(rng, neck), float(rng.normal(1, 0.12))
+    jaw, shoulder = _tubes(grid, _jaw(rng, neck, head, teeth)), _tubes(grid, _shoulders(rng, neck, slim))
+    skull = _skull(rng, neck, head, grid, cavity)
+    skin = _skin(rng, neck, grid, slim)
+    for bone, cover in (
+        (cavity, 8.0),
+        (skull, rng.uniform(4, 9)),
+        (jaw, rng.uniform(5, 10)),
+        (shoulder, 8.0),
+    ):
+        skin = np.minimum(skin, bone - np.float32(cover))  # no bone lies bare
     put("skin", skin)
+    put("jaw", jaw)
+    put("shoulder", shoulder)
     put("fat_depth", skin + _smooth_noise(rng, shape, 10) * 4 + rng.uniform(2, 16))
     put("texture", _smooth_noise(rng, shape, 2.2))
     put("cells", _smooth_noise(rng, shape, 0.9))
-    cavity = _cavity(head, grid)
     put("cavity", cavity)
-    put("skull", _skull(rng, neck, head, grid, cavity))
-    put("airway", _airway(rng, neck, grid))
+    put("planes", _smooth_noise(rng, shape, 7))
+    put("skull", skull)
+    put("sinus", _sinuses(rng, head, grid))
+    airway = _airway_middle(rng, neck)
+    put("airway", _airway(rng, neck, grid, airway))
     put("lung", _lungs(rng, neck, grid))
-    put("vessel", _vessels(rng, neck, grid))
-    put("first rib", _tubes(grid, _ribs(rng, neck, first=True)))
-    put("other rib", _tubes(grid, _ribs(rng, neck, first=False)))
-    teeth = _teeth(rng, neck)
-    put("jaw", _tubes(grid, _jaw(rng, neck, head)))
-    put("shoulder", _tubes(grid, _shoulders(rng, neck)))
+    arteries, veins = vessels.great_vessels(rng, neck)
+    put("artery", _tubes(grid, arteries))
+    put("vein", _tubes(grid, veins))
+    put("thyroid", _thyroid(rng, neck, grid, airway))
+    contrast = vessels.plan_contrast(rng)
+    bone_hu, marrow_hu = float(rng.uniform(700, 1500)), float(rng.uniform(50, 400))
+    air_hu = float(rng.uniform(-1000, -930))
+    metal = [np.zeros((0, 4))]
+    if rng.random() < 0.45:
+        metal.append(fillings(rng, teeth))
+    if rng.random() < SCREWED_SHARE:
+        metal.append(screws(rng, neck))
+    hyoid = small_bones.hyoid(rng, neck, bone_hu)
+    small = (
+        vessels.vertebral_arteries(rng, neck, contrast.artery)
+        + vessels.plaques(rng, arteries)
+        + small_bones.ribs(rng, neck, cortex_hu=bone_hu, marrow_hu=marrow_hu)
+        + hyoid
+        + small_bones.larynx(rng, neck)
+        + small_bones.styloids(rng, head.magnum, hyoid.at_mm[0, :3], bone_hu)
+        + tubes(rng, airway, airway + np.array([0, 17.0, 0]), air_hu)
+    )
     return Surroundings(
         lattice=Lattice(z, y, x, fields),
         muscle_hu=float(rng.normal(56, 8)),
         fat_share=float(rng.uniform(-0.2, 1.2)),
-        bone_hu=float(rng.uniform(700, 1500)),
-        marrow_hu=float(rng.uniform(50, 400)),
-        vessel_hu=float(rng.choice([45.0, rng.uniform(120, 220), rng.uniform(280, 450)], p=[0.5, 0.3, 0.2])),
-        air_hu=float(rng.uniform(-1000, -930)),
+        plane_mm=float(rng.uniform(0, 4)),
+        bone_hu=bone_hu,
+        marrow_hu=marrow_hu,
+        thyroid_hu=float(rng.uniform(80, 130)) + 0.3 * (contrast.artery - vessels.PLAIN_HU),
+        air_hu=air_hu,
+        contrast=contrast,
+        mask_mm=float(rng.uniform(1.5, 3)) if rng.random() < 0.2 else 0.0,
+        mask_low_z_mm=float(rng.uniform(-60, 60)),
+        balls=small,
+        boards=boards(rng, _back_of(skin, y), neck),
         skull_cortex_mm=float(rng.uniform(1.2, 2.5)),
-        metal_mm=_fillings(rng, teeth) if rng.random() < 0.45 else np.zeros((0, 4)),
+        metal_mm=np.concatenate(metal),
     )
+
+
+def _back_of(skin: Array, y: Floats) -> float:
+    """Return the y of the farthest skin to the back, mm."""
+    rows = np.flatnonzero((skin < 0).any(axis=(0, 2)))
+    return float(y[rows[-1]]) if len(rows) else 100.0
 
 
 def rib_level(neck: Neck, s_mm: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -128,7 +192,9 @@ def rib_level(neck: Neck, s_mm: NDArray[np.floating]) -> NDArray[np.uint8]:
     return np.asarray(np.minimum(nearest + LEVEL_OF_T3 - 1, LEVEL_OF_T3 + 3), dtype=np.uint8)
 
 
-def fill(around: Surroundings, fields: Array) -> tuple[Array, NDArray[np.uint8]]:
+def fill(
+    around: Surroundings, fields: Array, places_mm: tuple[Floats, Floats, Floats]
+) -> tuple[Array, NDArray[np.uint8]]:
     """Return Hounsfield units and structures of places from their fields.
 
     Parameters
@@ -137,6 +203,8 @@ def fill(around: Surroundings, fields: Array) -> tuple[Array, NDArray[np.uint8]]
         What fills them.
     fields : ndarray of shape (fields, ...)
         Distances as the lattice draws them, float32.
+    places_mm : tuple of ndarray
+        LPS+ z, y and x of the places.
 
     Returns
     -------
@@ -149,7 +217,11 @@ def fill(around: Surroundings, fields: Array) -> tuple[Array, NDArray[np.uint8]]
     hu = around.muscle_hu + 10 * f["texture"]
     fatty = np.clip((f["texture"] - 1.35 + 0.9 * around.fat_share) * 2, 0, 1)
     hu += fatty * (FAT_HU - around.muscle_hu)
-    _paint(hu, f["vessel"], around.vessel_hu)
+    plane = np.clip(around.plane_mm / 2 + 0.5 - np.abs(f["planes"]) * PLANE_SLOPE_MM, 0, 1)
+    hu += plane * np.float32(0.8) * (FAT_HU - hu)
+    _paint(hu, f["thyroid"], around.thyroid_hu)
+    _paint(hu, f["vein"], around.contrast.vein)
+    _paint(hu, f["artery"], around.contrast.artery)
     _paint(hu, -f["fat_depth"], FAT_HU, width=1.5)
     _paint(hu, f["cavity"], BRAIN_HU)
     _paint(hu, f["lung"], LUNG_HU, width=2.0)
@@ -158,8 +230,6 @@ def fill(around: Surroundings, fields: Array) -> tuple[Array, NDArray[np.uint8]]
         ("skull", Structure.SKULL),
         ("jaw", Structure.JAW),
         ("shoulder", Structure.SHOULDER),
-        ("other rib", Structure.OTHER_RIB),
-        ("first rib", Structure.FIRST_RIB),
     ):
         d = f[name]
         marrow = around.marrow_hu + 60 * f["cells"]
@@ -168,11 +238,31 @@ def fill(around: Surroundings, fields: Array) -> tuple[Array, NDArray[np.uint8]]
         inner = np.clip(0.5 - (d + around.skull_cortex_mm) / 0.8, 0, 1)
         _paint(hu, d, around.bone_hu + (marrow - around.bone_hu) * inner)
         structure[d < 0] = label
-    _paint(hu, f["airway"], around.air_hu)
-    structure[f["airway"] < 0] = Structure.OUTSIDE
+    for name in ("sinus", "airway"):
+        _paint(hu, f[name], around.air_hu)
+        structure[f[name] < 0] = Structure.OUTSIDE
     _paint(hu, -f["skin"], AIR_HU)
     structure[f["skin"] > 0] = Structure.OUTSIDE
+    _hold(hu, f["skin"], around, places_mm)
     return hu, structure
+
+
+def _hold(hu: Array, skin: Array, around: Surroundings, places_mm: tuple[Floats, Floats, Floats]) -> None:
+    """Draw what the patient lies on and is held by, outside the skin."""
+    z, y, x = places_mm
+    if around.mask_mm > 0 and z[-1] > around.mask_low_z_mm:
+        held = z > around.mask_low_z_mm
+        off = np.abs(skin[held] - 2.0) - around.mask_mm / 2
+        hu[held] += np.clip(0.5 - off, 0, 1) * (MASK_HU - hu[held])
+    for board in around.boards:
+        here = (z >= board.low_z_mm) & (z <= board.high_z_mm)
+        share, density = board.draw(y, x)
+        rows = np.flatnonzero(share.any(axis=1))
+        if not here.any() or not len(rows):
+            continue
+        near = slice(int(rows[0]), int(rows[-1]) + 1)
+        free = np.clip(skin[here, near] - 0.5, 0, 1) * share[near]
+        hu[here, near] += free * (density[near] - hu[here, near])
 
 
 def _paint(hu: Array, distance: Array, value: Array | float, width: float = 0.8) -> None:
@@ -232,6 +322,9 @@ def _skull(rng: np.random.Generator, neck: Neck, head: _Head, grid: Array, cavit
         np.float32
     )
     thick = np.where(low & (at[..., 1] < -10) & (np.abs(at[..., 0]) < 22), rng.uniform(8, 14), thick)
+    thick = np.where(
+        (at[..., 2] < 60) & (at[..., 1] < -42), rng.uniform(2, 4), thick
+    )  # roof of nose and orbits
     shell = np.maximum(-cavity, cavity - thick)
     hole = np.sqrt((at[..., 0] / rng.uniform(14.5, 17)) ** 2 + (at[..., 1] / rng.uniform(16.5, 19)) ** 2)
     hole = np.where(np.abs(at[..., 2]) < 22, (hole - 1) * 15, FAR_MM)
@@ -259,9 +352,27 @@ def _face(rng: np.random.Generator, at: Array) -> Array:
     return np.asarray(np.maximum(blob, -(at[..., 2] + rng.uniform(8, 22))), dtype=np.float32)
 
 
-def _skin(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
+def _sinuses(rng: np.random.Generator, head: _Head, grid: Array) -> Array:
+    """Return the distance to the air in maxillary, nasal and sphenoid sinuses."""
+    at = _in_head(head, grid)
+    x = np.abs(at[..., 0])
+    wide = rng.uniform(0.8, 1.1)
+    rooms = (
+        (x - 22, at[..., 1] + 78, at[..., 2] - 14, (10.5, 15, 16)),
+        (x - 5, at[..., 1] + 70, at[..., 2] - 8, (2.6, 30, 15)),
+        (x - 8, at[..., 1] + 34, at[..., 2] - 20, (6.5, 9, 8)),
+        (x - 7, at[..., 1] + 66, at[..., 2] - 30, (5.5, 20, 7)),
+    )
+    out = np.full(grid.shape[:3], FAR_MM, dtype=np.float32)
+    for dx, dy, dz, axes in rooms:
+        a, b, c = (wide * k for k in axes)
+        q = np.sqrt((dx / a) ** 2 + (dy / b) ** 2 + (dz / c) ** 2)
+        out = np.minimum(out, (q - 1) * min(a, b, c))
+    return np.asarray(out, dtype=np.float32)
+
+
+def _skin(rng: np.random.Generator, neck: Neck, grid: Array, slim: float) -> Array:
     top = float(neck.curve.point_at(neck.foramen_magnum_s_mm)[2])
-    slim = rng.normal(1, 0.12)
     z = np.array([-320, -90, -40, -12, 25, top - 25, top, top + 45, top + 110, top + 150])
     wide = np.array([190, 200, 170, 95, 62, 64, 72, 78, 66, 5]) * slim
     deep = np.array([115, 108, 90, 72, 62, 78, 92, 99, 86, 5]) * slim
@@ -273,20 +384,30 @@ def _skin(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
     return np.asarray((q - 1) * np.minimum(a, b), dtype=np.float32)
 
 
-def _at_spine(neck: Neck, grid: Array, s_low: float, s_high: float) -> tuple[Floats, Floats, Floats]:
+def _at_spine(neck: Neck, grid: Array) -> tuple[Floats, Floats, Floats]:
     """For each slice of the lattice, where the spine is (x, y) and which s."""
     z = grid[:, 0, 0, 2].astype(float)
     s = np.interp(z, neck.curve.points_lps[:, 2], neck.curve.s_mm)
     return neck.curve.point_at(s)[:, 0], neck.curve.point_at(s)[:, 1], s
 
 
-def _airway(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
-    x0, y0, s = _at_spine(neck, grid, 0, 0)
+def _airway_middle(rng: np.random.Generator, neck: Neck) -> Floats:
+    """Return the middle of pharynx and windpipe, (n, 3) LPS+ mm, rising."""
+    s = np.arange(neck.vertebrae[T1 + 3].s_mm, neck.foramen_magnum_s_mm, 8.0)
     up = s - neck.vertebrae[C7].s_mm
     ahead = np.interp(up, [-120, -20, 20, 60, 95, 120], [34, 44, 42, 36, 38, 42]) + rng.normal(0, 3)
+    return np.asarray(
+        neck.curve.point_at(s) - np.column_stack([np.full(len(s), rng.normal(0, 2)), ahead, 0 * s])
+    )
+
+
+def _airway(rng: np.random.Generator, neck: Neck, grid: Array, middle_lps: Floats) -> Array:
+    _, _, s = _at_spine(neck, grid)
+    up = s - neck.vertebrae[C7].s_mm
     wide = np.interp(up, [-100, 0, 25, 45, 70, 110], [9, 9, 7, 14, 13, 15]) * rng.uniform(0.7, 1.3)
     deep = np.interp(up, [-100, 0, 25, 45, 70, 110], [8, 9, 8, 6, 6, 11]) * rng.uniform(0.5, 1.4)
-    cx, cy = (x0 + rng.normal(0, 2))[:, None, None], (y0 - ahead)[:, None, None]
+    z = grid[:, 0, 0, 2]
+    cx, cy = (np.interp(z, middle_lps[:, 2], middle_lps[:, k])[:, None, None] for k in (0, 1))
     q = np.sqrt(
         ((grid[..., 0] - cx) / wide[:, None, None]) ** 2 + ((grid[..., 1] - cy) / deep[:, None, None]) ** 2
     )
@@ -297,23 +418,23 @@ def _airway(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
 
 def _lungs(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
     apex = neck.curve.point_at(neck.vertebrae[T1 + 1].s_mm)
-    center = np.array([rng.uniform(58, 68), apex[1] - rng.uniform(25, 45), apex[2] - rng.uniform(125, 150)])
+    center = np.array([rng.uniform(52, 58), apex[1] - rng.uniform(20, 35), apex[2] - rng.uniform(125, 150)])
     away = np.stack(
         [np.abs(grid[..., 0]) - center[0], grid[..., 1] - center[1], grid[..., 2] - center[2]], axis=-1
     )
-    q = np.sqrt(((away / [48, 62, 140]) ** 2).sum(axis=-1))
+    q = np.sqrt(((away / [42, 50, 140]) ** 2).sum(axis=-1))
     return np.asarray((q - 1) * 50, dtype=np.float32)
 
 
-def _vessels(rng: np.random.Generator, neck: Neck, grid: Array) -> Array:
-    x0, y0, _ = _at_spine(neck, grid, 0, 0)
+def _thyroid(rng: np.random.Generator, neck: Neck, grid: Array, airway_lps: Floats) -> Array:
+    z = neck.curve.point_at(neck.vertebrae[C7].s_mm)[2] + rng.uniform(-12, 12)
+    y = np.interp(z, airway_lps[:, 2], airway_lps[:, 1]) + 2
     out = np.full(grid.shape[:3], FAR_MM, dtype=np.float32)
     for side in (-1, 1):
-        for aside, ahead, radius in ((25, 28, 3.4), (33, 26, rng.uniform(3.5, 8))):
-            cx = (x0 + side * (aside + rng.normal(0, 2)))[:, None, None]
-            cy = (y0 - ahead + rng.normal(0, 3))[:, None, None]
-            out = np.minimum(out, np.sqrt((grid[..., 0] - cx) ** 2 + (grid[..., 1] - cy) ** 2) - radius)
-    return out.astype(np.float32)
+        axes = np.array([8, 9, 22]) * rng.uniform(0.7, 1.5, 3)
+        away = (grid - np.array([side * 17.0, y, z], dtype=np.float32)) / axes.astype(np.float32)
+        out = np.minimum(out, (np.sqrt((away**2).sum(axis=-1)) - 1) * np.float32(axes.min()))
+    return np.asarray(out)
 
 
 def _tubes(grid: Array, points: Floats) -> Array:
@@ -330,25 +451,7 @@ def _tubes(grid: Array, points: Floats) -> Array:
     return out
 
 
-def _ribs(rng: np.random.Generator, neck: Neck, *, first: bool) -> Floats:
-    rows = []
-    levels = [T1] if first else range(T1 + 1, len(neck.vertebrae))
-    for i in levels:
-        v, number = neck.vertebrae[i], i - T1
-        start = neck.curve.place(np.array([0.0, 2.0, v.s_mm + 5.0]))
-        wide, deep = min(48 + 14 * number, 110) * neck.size, min(36 + 11 * number, 80) * neck.size
-        t = np.linspace(0.10, 0.86 if first else 0.75, 70)
-        drop = (26 + 9 * min(number, 4)) * rng.normal(1, 0.12)
-        for side in (-1, 1):
-            x = side * wide * np.sin(np.pi * t) ** 0.8
-            y = start[1] + 2 - deep * (1 - np.cos(np.pi * t)) + 6 * np.sin(np.pi * np.clip(t * 3, 0, 1))
-            z = start[2] - drop * t + 3 * np.sin(np.pi * t)
-            radius = np.full(len(t), (4.6 if first else 5.0) * neck.size * rng.normal(1, 0.08))
-            rows.append(np.stack([start[0] + x, y, z, radius], axis=1))
-    return np.concatenate(rows)
-
-
-def _jaw(rng: np.random.Generator, neck: Neck, head: _Head) -> Floats:
+def _jaw(rng: np.random.Generator, neck: Neck, head: _Head, teeth: Floats) -> Floats:
     m, c3 = head.magnum, neck.curve.point_at(neck.vertebrae[C2].s_mm)
     drop = c3[2] - rng.uniform(-8, 22)
     chin = np.array([0, m[1] - rng.uniform(92, 110), drop - rng.uniform(0, 16)])
@@ -365,22 +468,7 @@ def _jaw(rng: np.random.Generator, neck: Neck, head: _Head) -> Floats:
         at = np.linspace(0, 3, 90)
         path = np.stack([np.interp(at, np.arange(4), corners[:, k]) for k in range(3)], axis=1)
         rows.append(np.column_stack([path, np.interp(at, [0, 1, 3], [4, 5, 7.5])]))
-    hyoid = np.linspace(-np.pi / 2, np.pi / 2, 30)
-    level = neck.curve.point_at(neck.vertebrae[C2 + 2].s_mm)
-    bow = np.stack(
-        [17 * np.sin(hyoid), level[1] - 42 - 20 * np.cos(hyoid), np.full(30, level[2] - 4), np.full(30, 2.4)],
-        axis=1,
-    )
-    rows.append(bow)
-    if rng.random() < 0.5:  # calcified thyroid cartilage
-        plate = np.linspace(0, 1, 24)
-        below = neck.curve.point_at(neck.vertebrae[C2 + 3].s_mm)
-        for side in (-1, 1):
-            keep = rng.random(24) < 0.75
-            x, y = side * 17 * plate, below[1] - 58 + 26 * plate
-            for lower in np.arange(0, 18, 2.5):
-                rows.append(np.stack([x, y, np.full(24, below[2] - lower), np.full(24, 1.3)], axis=1)[keep])
-    rows.append(np.column_stack([_teeth(rng, neck), np.full(28, 4.0)]))
+    rows.append(np.column_stack([teeth, np.full(28, 4.0)]))
     return np.concatenate(rows)
 
 
@@ -397,24 +485,18 @@ def _teeth(rng: np.random.Generator, neck: Neck) -> Floats:
     return np.asarray(np.concatenate(rows)[rng.permutation(28)])
 
 
-def _fillings(rng: np.random.Generator, teeth: Floats) -> Floats:
-    """Return the metal of some teeth: fillings and crowns, balls as rows (x, y, z, radius)."""
-    some = teeth[: int(rng.integers(1, 8))]
-    rows = []
-    for tooth in some:
-        radius, high = rng.uniform(1.2, 4.0), rng.uniform(0, 4)
-        for up in np.arange(-high, high + 0.1, 2.0):
-            rows.append([*(tooth + np.array([0, 0, up])), radius])
-    return np.array(rows)
-
-
-def _shoulders(rng: np.random.Generator, neck: Neck) -> Floats:
+def _shoulders(rng: np.random.Generator, neck: Neck, slim: float) -> Floats:
     t1, t3 = (neck.curve.point_at(neck.vertebrae[i].s_mm) for i in (T1, T1 + 2))
-    lift = rng.normal(0, 12)
+    raised = rng.random() < 0.1  # arms up: the humeral heads come near the neck
+    lift, apart = (
+        (rng.uniform(25, 55), rng.uniform(105, 135))
+        if raised
+        else (rng.normal(2, 16), 168.0 * min(slim, 1.1))
+    )
     rows = []
     for side in (-1, 1):
         inner = np.array([side * 15, t3[1] - 75, t3[2] - 12])
-        outer = np.array([side * 150, t1[1] - 8, t1[2] + 4 + lift])
+        outer = np.array([side * (apart - 18), t1[1] - 8, t1[2] + 4 + lift])
         at = np.linspace(0, 1, 60)[:, None]
         path = inner * (1 - at) + outer * at + np.array([0, -14, 8]) * np.sin(np.pi * at)
         rows.append(np.column_stack([path, np.full(60, 6.5)]))
@@ -424,7 +506,10 @@ def _shoulders(rng: np.random.Generator, neck: Neck) -> Floats:
             [side * (75 + 62 * u), t3[1] + 32 - 20 * u, t1[2] + lift - 6 - 100 * w - 20 * u], axis=-1
         ).reshape(-1, 3)[keep]
         rows.append(np.column_stack([blade, np.full(len(blade), 2.6)]))
-        rows.append(np.array([[side * 168, t1[1] + 4, t1[2] - 22 + lift, 24.0]]))
+        head = np.array([side * apart, t1[1] + 4, t1[2] - 22 + lift])
+        rows.append(np.array([[*head, 24.0]]))
+        shaft = np.linspace(0, 1, 30)[:, None] * np.array([side * 18, -10, 110 if raised else -110])
+        rows.append(np.column_stack([head + shaft, np.full(30, 11.5)]))
     down = np.linspace(0, 110, 40)[:, None]
     breast = np.array([0, t3[1] - 78, t3[2] - 14]) + down * np.array([0, -0.35, -1])
     rows += [np.column_stack([breast + np.array([k, 0, 0]), np.full(40, 6.0)]) for k in (-9, 0, 9)]
