@@ -106,6 +106,7 @@ def pair_of_planes(truth: PlaneMeasurement, found: PlaneMeasurement | None) -> d
         turn = np.cross(truth.anteroposterior_lps, found.anteroposterior_lps) @ np.array(truth.normal_lps)
         pair["turn_deg"] = float(np.degrees(np.arcsin(np.clip(turn, -1, 1))))
         pair["found_level"] = found.level
+        pair["confidence"] = found.confidence
     return pair
 
 

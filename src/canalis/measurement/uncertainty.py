@@ -22,7 +22,8 @@ INTERVAL = 1.96  # half of a 95 % interval in standard errors, normal distributi
 PIXEL_SHARE = 0.12  # an edge's standard error in pixels across it, from a label map
 GAP_SHARE = 0.12  # the same in slice gaps, as far as the edge is crossed by slices
 PLACE_MM = 0.05  # the plane's own place and the midline's add this much to every edge
-NETWORK_EDGE_MM = 0.33  # of a network: canal AP erred by 0.42 mm (RMS) on six validation necks
+NETWORK_EDGE_SHARE = 0.66  # of the blur of a network's edge, which is its standard error
+NETWORK_BLUR_MM = 0.5  # of a network's edge where no plane tells its own
 OUTLINE_GRAIN_MM = 4.0  # edge errors are alike over this much of an outline
 HALF_MILLIMETRE = 0.5  # confidence is the chance that canal AP errs by less
 
@@ -49,6 +50,9 @@ FITTED: Mapping[str, float] = {
 """By what each field's interval is scaled so that it holds the truth 95 times in 100, on 28 phantoms with
 validation seeds 1,000,000 on, 0.4 mm pixels, slices of 0.6 to 2 mm, from true label maps. Width's is large
 because rims thinner than 0.2 mm are not seen; masses with a double layer are left out of bone and area."""
+
+FITTED_NETWORK: Mapping[str, float] = FITTED
+"""The same where the outline is a network's (bench/calibration.py fits it on validation seeds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def _gaps(extent: Extent, frame: MovingFrame, volume: Volume | None, spacing: fl
     return np.array([acquired[low : high + 1].max() for low, high in zip(first, last, strict=True)])
 
 
-def edge_error_mm(resolution: Resolution, *, soft: bool) -> float:
+def edge_error_mm(resolution: Resolution, *, soft: bool, blur_mm: float = NETWORK_BLUR_MM) -> float:
     """Return the standard error of one edge along AP, mm.
 
     Parameters
@@ -123,6 +127,8 @@ def edge_error_mm(resolution: Resolution, *, soft: bool) -> float:
         Of the plane.
     soft : bool
         True where the outline is a network's.
+    blur_mm : float
+        How blurred the network's edge is in this plane: standard deviation.
 
     Returns
     -------
@@ -130,7 +136,7 @@ def edge_error_mm(resolution: Resolution, *, soft: bool) -> float:
         Above 0.
     """
     stairs = np.hypot(PIXEL_SHARE * resolution.pixel_mm, GAP_SHARE * resolution.gap_mm * resolution.slant)
-    return float(np.hypot(np.hypot(stairs, PLACE_MM), NETWORK_EDGE_MM if soft else 0.0))
+    return float(np.hypot(np.hypot(stairs, PLACE_MM), NETWORK_EDGE_SHARE * blur_mm if soft else 0.0))
 
 
 def length_interval_mm(edge_mm: float) -> float:
@@ -148,9 +154,10 @@ def ratio_interval(part: float, part_interval: float, whole: float, whole_interv
     return float(np.hypot(part_interval, part / whole * whole_interval) / whole)
 
 
-def fitted(intervals: Mapping[str, float]) -> dict[str, float]:
-    """Return intervals by field, each scaled by its fitted factor."""
-    return {name: FITTED.get(name, 1.0) * half for name, half in intervals.items()}
+def fitted(intervals: Mapping[str, float], *, soft: bool = False) -> dict[str, float]:
+    """Return intervals by field, each scaled by its fitted factor; ``soft`` as in `edge_error_mm`."""
+    factors = FITTED_NETWORK if soft else FITTED
+    return {name: factors.get(name, 1.0) * half for name, half in intervals.items()}
 
 
 def confidence(ap_interval_mm: float) -> float:
