@@ -165,6 +165,7 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
     ap = float(canal.ap_mm[i, middle])
     thickness, thickness_ap = float(mass.thickness_mm[i, at]), float(canal.ap_mm[i, at])
     edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.blur_mm[i]))
+    intervals = _intervals(cut, i, edge, depth_mm)
     ratios, reasons = _ratios(cut, i)
     if thickness == 0:
         reasons["thickness_offset_mm"] = "There is no ossification in this plane."
@@ -197,8 +198,8 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
         residual_ap_mm=float(mass.residual_mm[i, at]),
         torg_pavlov_ratio=torg,
         percentiles=percentiles,
-        confidence=confidence(length_interval_mm(edge)),
-        uncertainty=_intervals(cut, i, edge, depth_mm),
+        confidence=confidence(intervals["canal_ap_mm"]),
+        uncertainty=intervals,
         reasons=reasons,
         lines_lps_mm=_lines(cut, i),
         outlines_lps_mm=_outlines(cut, i),
