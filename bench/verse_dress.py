@@ -27,7 +27,7 @@ Cut = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 def dressed(path: Path, *, slice_mm: float, noise_hu: float, seed: int) -> tuple[Mask, Volume]:
     """Return the labels' bone (0 or 1), and the CT a scanner would have made of it."""
-    bone = _bone_of(path)
+    bone = bone_of(path)
     spacing = bone.spacing_mm
     deep = ndimage.distance_transform_edt(bone.labels, sampling=spacing)
     hu = np.where(deep > CORTEX_MM, MARROW_HU, np.where(deep > 0, CORTEX_HU, SOFT_HU)).astype(np.float32)
@@ -45,7 +45,7 @@ def dressed(path: Path, *, slice_mm: float, noise_hu: float, seed: int) -> tuple
     return bone, Volume(hu.astype(np.float32), affine)
 
 
-def _bone_of(path: Path) -> Mask:
+def bone_of(path: Path) -> Mask:
     image = nib.load(path)
     labels = np.asarray(image.dataobj).astype(np.uint8).transpose(2, 1, 0)
     affine = (RAS_TO_LPS @ image.affine)[:, [2, 1, 0, 3]]
@@ -102,18 +102,30 @@ def _canal_line(bone: Mask) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return centers, tangents / np.linalg.norm(tangents, axis=-1, keepdims=True)
 
 
-def _hole_outline(bone: Mask, cut: Cut) -> NDArray[np.float64] | None:
-    """Return the outline, mm, of the hole in a plane's bone that holds its centre; None if it is open."""
+def places_on(cut: Cut) -> NDArray[np.float64]:
+    """Return the LPS+ mm of a plane's fine pixels, to the back along rows and to the left along columns."""
     center, back, left = cut
     across = np.arange(-HALF_MM, HALF_MM, FINE_MM)
-    points = center + across[:, None, None] * back + across[None, :, None] * left
-    index = np.moveaxis(bone.to_index(points), -1, 0)
+    return center + across[:, None, None] * back + across[None, :, None] * left
+
+
+def hole_at(bone: Mask, cut: Cut) -> tuple[NDArray[np.bool_] | None, NDArray[np.float32]]:
+    """Return the hole in a plane's bone that holds its centre, None if it is open, and the share of bone."""
+    index = np.moveaxis(bone.to_index(places_on(cut)), -1, 0)
     share = ndimage.map_coordinates(bone.labels.astype(np.float32), index, order=1, mode="nearest")
     plane = share > 0.5
     parts, _ = ndimage.label(ndimage.binary_fill_holes(plane) & ~plane)
-    middle = parts[len(across) // 2, len(across) // 2]
+    middle = parts[parts.shape[0] // 2, parts.shape[1] // 2]
     hole = parts == middle
     if middle == 0 or not LEAST_HOLE_MM2 < hole.sum() * FINE_MM**2 < MOST_HOLE_MM2:
+        return None, share
+    return hole, share
+
+
+def _hole_outline(bone: Mask, cut: Cut) -> NDArray[np.float64] | None:
+    """Return the outline, mm, of the hole in a plane's bone that holds its centre; None if it is open."""
+    hole, share = hole_at(bone, cut)
+    if hole is None:
         return None
     near = ndimage.binary_dilation(hole, iterations=2)
     lines = find_contours(np.where(near, share, 1.0), 0.5)

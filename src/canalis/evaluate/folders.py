@@ -75,7 +75,7 @@ def evaluate_folder(result: Path, truth: Path) -> Evaluation:
     true = _label_map(truth)
     found = _label_map(result).on_grid_of(true)
     apart = _ap_differences(found_record, true_record)
-    wrong, missing = _level_errors(found, true)
+    wrong, missing = level_errors(found, true)
     return Evaluation(
         case=result.name,
         canal=_overlap(found, true, ANATOMICAL_CANAL),
@@ -157,8 +157,14 @@ def _ap_differences(found: dict[str, Any], true: dict[str, Any]) -> list[float]:
     return [ours[key] - theirs[key] for key in sorted(ours.keys() & theirs.keys())]
 
 
-def _level_errors(found: Mask, true: Mask) -> tuple[int, int]:
-    """Return how many true vertebrae mostly carry another name, and how many mostly none."""
+def level_errors(found: Mask, true: Mask) -> tuple[int, int]:
+    """Return how many true vertebrae mostly carry another name, and how many mostly none.
+
+    Parameters
+    ----------
+    found, true : Mask
+        Labels of :mod:`canalis.labels` on the same voxels.
+    """
     wrong = missing = 0
     for label in VERTEBRA_LABELS.values():
         here = found.labels[true.labels == label]

@@ -61,7 +61,10 @@ class Sampled:
 class Rendered(Protocol):
     """What a maker of cases returns: a scan, and the truth on any grid."""
 
-    volume: Volume
+    @property
+    def volume(self) -> Volume:
+        """The scan."""
+        ...
 
     def labels_on(self, grid: Grid) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return structure and level of every voxel of a grid, each of shape ``grid.shape``."""

@@ -28,6 +28,7 @@ from canalis.train.curves import Curves
 from canalis.train.history import describe_hardware, describe_part, parts_before
 from canalis.train.losses import coarse_loss, fine_loss
 from canalis.train.nets import COARSE_SHAPE, FINE_SHAPE, CoarseNet, FineNet, Shape
+from canalis.train.own import is_own
 from canalis.train.plan import Plan
 from canalis.train.score import score_batch
 
@@ -162,7 +163,7 @@ class Run:
 
     def _one_step(self) -> float:
         rng = np.random.default_rng([self.plan.seed, self.step, self.rank])
-        hu, target = self.batches.draw(self.cases, rng)
+        hu, target = self.batches.draw(self._weighed_cases(), rng)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, self.plan)
         self.model.train()
@@ -177,6 +178,13 @@ class Run:
         self.optimizer.step()
         self.average.follow(self.net, self.step)
         return float(loss.detach())
+
+    def _weighed_cases(self) -> list[Case]:
+        """Return the cases to draw from, the user's own as often as the plan says."""
+        own = self.plan.own
+        if own is None or own.weight == 1:
+            return self.cases
+        return [case for case in self.cases for _ in range(own.weight if is_own(case.seed) else 1)]
 
     def _precision(self) -> AbstractContextManager[Any]:
         on = self.plan.precision == "bfloat16"

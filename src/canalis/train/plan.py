@@ -4,10 +4,14 @@ import hashlib
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from canalis.errors import ModelError
 from canalis.train.augment import Strength
+from canalis.train.own import Own, digest_of, read_own
+
+PLACES: Final = ("cases", "out", "workers", "start_from", "own")
+"""What a plan's digest leaves out: where things lie; of own data it takes the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,8 @@ class Plan:
         How many to make.
     strength : Strength
         How much batches are varied.
+    own : Own or None
+        The user's own data, beside phantoms.
     """
 
     net: Literal["fine", "coarse"]
@@ -83,6 +89,7 @@ class Plan:
     training_cases: int = 400
     validation_cases: int = 12
     strength: Strength = field(default_factory=Strength)
+    own: Own | None = None
 
     def __post_init__(self) -> None:
         if self.net not in ("fine", "coarse"):
@@ -96,7 +103,8 @@ class Plan:
     @property
     def digest(self) -> str:
         """Hash of all that changes the result; a checkpoint is taken up only by the plan that began it."""
-        record = {k: v for k, v in asdict(self).items() if k not in ("cases", "out", "workers", "start_from")}
+        kept = {k: v for k, v in asdict(self).items() if k not in PLACES}
+        record = kept if self.own is None else kept | {"own": digest_of(self.own)}
         return hashlib.sha256(repr(sorted(record.items())).encode()).hexdigest()
 
 
@@ -106,7 +114,7 @@ def read_plan(path: Path) -> Plan:
     Parameters
     ----------
     path : Path
-        Keys are those of :class:`Plan`, with a table ``[strength]``.
+        Keys are those of :class:`Plan`, with tables ``[strength]`` and ``[own]``.
 
     Returns
     -------
@@ -136,6 +144,8 @@ def read_plan(path: Path) -> Plan:
         record["channels"] = tuple(record["channels"])
     try:
         record["strength"] = Strength(**record.get("strength", {}))
+        if "own" in record:
+            record["own"] = read_own(record["own"], path.parent)
         return Plan(**record)
     except TypeError as error:
         raise ModelError(f"Expected a whole training plan in {path}: {error}.") from None

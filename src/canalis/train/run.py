@@ -3,10 +3,12 @@
 import importlib
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from canalis.errors import ModelError
 from canalis.train.cache import VALIDATION_SEED, produce_cases
+from canalis.train.own import make_own_case, own_seeds
 from canalis.train.plan import Plan, read_plan
 
 Tell = Callable[[str], None]
@@ -43,6 +45,9 @@ def make_cases(config: Path, *, tell: Tell) -> None:
         made += 1
         tell(f"case {seed}: {made} made, {(time.perf_counter() - began) / made:.1f} s each")
 
+    if plan.own is not None:
+        make_own = partial(make_own_case, plan.own)
+        produce_cases(make_own, own_seeds(plan.own), plan.cases, workers=plan.workers, progress=note)
     produce_cases(load_maker(plan.maker), seeds_of(plan), plan.cases, workers=plan.workers, progress=note)
 
 
