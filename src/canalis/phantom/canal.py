@@ -1,6 +1,6 @@
 """The anatomical canal of a phantom: its walls as functions, so that its sizes are known exactly."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from canalis.phantom.plan import Neck
 Array = NDArray[np.floating]
 
 CANAL_FIELDS = ("ap", "lr", "roof", "peak", "front", "corner", "front_shift", "back_shift")
+PARTS = ("ap", "lr", "roof", "peak", "bow", "corner", "front_shift", "back_shift")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,16 +27,22 @@ class CanalSection:
     """How far the front wall stands back where a vertebra has slipped, mm."""
     back_shift: Array
     """The same of the back wall, which goes with the laminae."""
+    lift: Array | None = None
+    """By how much an operation moved the back wall on the midline, mm; None where none was."""
+    door: tuple[float, float] = (0.0, 0.0)
+    """How that changes to the sides: per half-width to the left, and per half-width off the midline."""
 
     @property
     def middle_ap(self) -> Array:
         """AP on the midline, mm."""
-        return np.asarray(self.ap + self.back_shift - self.front_shift)
+        return np.asarray(
+            self.ap + self.back_shift - self.front_shift + (0 if self.lift is None else self.lift)
+        )
 
     @property
     def middle_y(self) -> Array:
         """The y of the canal's middle, mm."""
-        return np.asarray((self.back_shift + self.front_shift) / 2)
+        return np.asarray(self.front_shift + (self.middle_ap - self.ap) / 2)
 
     def seen_from(self, shift_mm: float) -> "CanalSection":
         """Return the canal for a y that is counted from ``shift_mm`` on: the frame of a slipped vertebra."""
@@ -43,7 +50,10 @@ class CanalSection:
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "CanalSection":
         """Return the shape at some of the places."""
-        return CanalSection(*(getattr(self, f.name)[chosen] for f in fields(self)))
+        index = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen
+        lift = None if self.lift is None else self.lift.take(index)
+        parts: dict[str, Array] = {name: getattr(self, name).take(index) for name in PARTS}
+        return replace(self, lift=lift, **parts)  # type: ignore[arg-type]
 
     def front(self, x: Array) -> Array:
         """Return the y of the posterior vertebral wall, mm."""
@@ -51,13 +61,26 @@ class CanalSection:
 
     def back(self, x: Array) -> Array:
         """Return the y of the back wall, mm."""
-        return np.asarray(
-            self.back_shift + self.ap / 2 - self.roof * (np.sqrt(x * x + self.peak**2) - self.peak)
-        )
+        before = self.back_before(x)
+        return before if self.lift is None else np.asarray(before + self.lift * self._opened(x)[0])
+
+    def back_before(self, x: Array) -> Array:
+        """Return the y of the back wall as it was before any operation, mm."""
+        ridge = np.sqrt(x * x + self.peak**2) - self.peak
+        return np.asarray(self.back_shift + self.ap / 2 - self.roof * ridge)
+
+    def _opened(self, x: Array) -> tuple[Array, Array]:
+        """Return the share of the lift at each place across, and its slope a mm."""
+        aside, off = (k / (self.lr / 2) for k in self.door)
+        share = 1 + aside * x + off * np.abs(x)
+        return np.maximum(share, 0), np.where(share > 0, aside + off * np.sign(x), 0)
 
     def distance(self, x: Array, y: Array) -> Array:
         """Return the distance outside (above 0) or inside (below 0) the canal, mm, true near its walls."""
-        lean = 1 / np.sqrt(1 + (self.roof * x) ** 2 / (x * x + self.peak**2))
+        slope = self.roof * x / np.sqrt(x * x + self.peak**2)
+        if self.lift is not None:
+            slope = slope - self.lift * self._opened(x)[1]
+        lean = 1 / np.sqrt(1 + slope * slope)
         walls = np.maximum(self.front(x) - y, (y - self.back(x)) * lean)
         return smooth_max(walls, np.abs(x) - self.lr / 2, self.corner)
 
@@ -67,15 +90,18 @@ def canal_at(neck: Neck, s_mm: Array) -> CanalSection:
 
     def at(name: str) -> Array:
         kept = neck.canal[name].astype(np.asarray(s_mm).dtype)
-        below = kept[low]
-        return np.asarray(below + share * (kept[low + 1] - below))
+        below = kept.take(low)
+        return np.asarray(below + share * (kept.take(low + 1) - below))
 
     first, step = float(neck.curve.s_mm[0]), float(neck.curve.s_mm[1] - neck.curve.s_mm[0])
     where = np.clip((s_mm - first) / step, 0, len(neck.curve.s_mm) - 1.01)
     low = where.astype(np.intp)
     share = where - low
 
-    return CanalSection(*(at(name) for name in CANAL_FIELDS))
+    section = CanalSection(**{part: at(name) for part, name in zip(PARTS, CANAL_FIELDS, strict=True)})  # type: ignore[arg-type]
+    if neck.operation is None:
+        return section
+    return replace(section, lift=at("lift"), door=neck.operation.door)
 
 
 def smooth_max(a: Array, b: Array, radius: Array | float) -> Array:

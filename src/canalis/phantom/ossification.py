@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.phantom.canal import canal_at
-from canalis.phantom.plan import C2, C7, NAMES, Neck, Vertebra
+from canalis.phantom.plan import C2, C7, NAMES, Neck, OperationKind, Vertebra, operated
 
 Array = NDArray[np.floating]
 Type = Literal["continuous", "segmental", "mixed", "localized"]
@@ -162,6 +162,8 @@ class Wanted:
         Its greatest thickness.
     near_boundary : bool
         Ends placed close to where the type would change.
+    operation : {"laminectomy", "open door", "french door"} or None
+        How its canal was opened; None for not at all.
     """
 
     present: bool | None = None
@@ -169,6 +171,7 @@ class Wanted:
     levels: tuple[tuple[str, ...], ...] = ()
     thickness_mm: float | None = None
     near_boundary: bool = False
+    operation: OperationKind | None = None
 
 
 PRESENT_SHARE = 0.62
@@ -199,6 +202,7 @@ def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[
     tuple of Growth
         OPLL first.
     """
+    neck = operated(neck, None)  # the same masses before and after
     present = rng.random() < PRESENT_SHARE if wanted.present is None else wanted.present
     masses = _plan_opll(rng, neck, wanted) if present or wanted.type or wanted.levels else ()
     return masses + _plan_others(rng, neck) + _plan_outside(rng, neck, beside_opll=bool(masses))

@@ -15,7 +15,7 @@ from canalis.labels import (
 )
 from canalis.measurement.measurements import Measurements
 from canalis.phantom.ossification import Growth, Wanted, plan_growths
-from canalis.phantom.plan import Neck, plan_neck
+from canalis.phantom.plan import Neck, operated, plan_neck, plan_operation
 from canalis.phantom.render import render
 from canalis.phantom.scanner import Scanner, frame_scanner, scan, stretch_of, with_look
 from canalis.phantom.structures import Structure
@@ -94,12 +94,20 @@ def make_phantom(
         The same for the same arguments.
     """
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
-    neck = plan_neck(streams[0])
+    neck = _wanted_neck(seed, plan_neck(streams[0]), wanted)
     top, bottom = stretch_of(neck)
     scanner = frame_scanner(
         neck, pixel_mm=pixel_mm, slice_mm=slice_mm, field_mm=field_mm, top=top, bottom=bottom
     )
     return draw_phantom(seed, neck=neck, scanner=with_look(scanner, streams[1]), wanted=wanted)
+
+
+def _wanted_neck(seed: int, neck: Neck, wanted: Wanted) -> Neck:
+    """Return a neck with the operation that is wanted and no other."""
+    if wanted.operation is None:
+        return operated(neck, None)
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(6)[5])
+    return operated(neck, plan_operation(rng, wanted.operation))
 
 
 def draw_phantom(seed: int, *, neck: Neck, scanner: Scanner, wanted: Wanted = ANY) -> Phantom:

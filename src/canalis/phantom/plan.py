@@ -5,7 +5,7 @@ where a source is thin. Nothing is taken from a scan.
 """
 
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Literal, TypedDict, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ T1_TILT_MEAN_DEG, T1_TILT_SD_DEG = 25.0, 6.0
 DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
 SLIPPED_SHARE, RETRO_SHARE, STEP_SD_MM = 0.15, 0.7, 0.3  # of necks; the last between any two bodies
 VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three times that of worn ones
+OPERATED_SHARE = 0.04
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
 
 
@@ -105,6 +106,49 @@ class Vertebra:
         return self.s_mm - self.height / 2
 
 
+OperationKind = Literal["laminectomy", "open door", "french door"]
+
+
+OPERATIONS: tuple[OperationKind, ...] = get_args(OperationKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How the canal was opened from behind.
+
+    Attributes
+    ----------
+    kind : {"laminectomy", "open door", "french door"}
+        Laminae taken away; raised about a hinge on one side; split and raised on both.
+    first, last : int
+        Indices of the highest and lowest opened vertebra.
+    gain_mm : float
+        By how much AP grew on the midline of opened levels.
+    open_side : {-1, 1}
+        Side of an open door's opening: 1 for left.
+    half_gap_mm : float
+        Half the width of what was taken away on the midline.
+    """
+
+    kind: OperationKind
+    first: int
+    last: int
+    gain_mm: float
+    open_side: int
+    half_gap_mm: float
+
+    @property
+    def door(self) -> tuple[float, float]:
+        """How the gain changes to the sides: a half-width to the left, and a half-width off the midline."""
+        if self.kind == "open door":
+            return float(self.open_side), 0.0
+        return (0.0, -1.0) if self.kind == "french door" else (0.0, -0.3)
+
+    def opened(self, v: Vertebra) -> bool:
+        """Whether a vertebra's arch was opened."""
+        return self.first <= v.index <= self.last
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Neck:
     """Everything about a neck's spine but its ossification.
@@ -124,6 +168,8 @@ class Neck:
         mm.
     size : float
         1 for a man of middle size.
+    operation : Operation or None
+        What was done to it; ``canal`` then has ``lift``, mm.
     """
 
     curve: SpineCurve
@@ -136,6 +182,7 @@ class Neck:
     ring_slope: float
     size: float
     female: bool
+    operation: Operation | None = None
 
     @property
     def dens_tip_s_mm(self) -> float:
@@ -174,7 +221,7 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     vertebrae = tuple(_plan_vertebra(rng, i, places, heights, size) for i in range(len(NAMES)))
     vertebrae = _slipped(rng, vertebrae)
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
-    return Neck(
+    neck = Neck(
         curve=_curve(rng, places, s_mm),
         vertebrae=vertebrae,
         canal=_canal(rng, places, s_mm, female) | wall_shifts(vertebrae, s_mm),
@@ -186,6 +233,55 @@ def plan_neck(rng: np.random.Generator) -> Neck:
         size=size,
         female=female,
     )
+    kind = OPERATIONS[int(rng.integers(len(OPERATIONS)))] if rng.random() < OPERATED_SHARE else None
+    return operated(neck, plan_operation(rng, kind) if kind else None)
+
+
+def plan_operation(rng: np.random.Generator, kind: OperationKind) -> Operation:
+    """Draw an operation of a kind: C3, sometimes C4, to C6 or C7.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        The only source of chance.
+    kind : {"laminectomy", "open door", "french door"}
+        Which.
+
+    Returns
+    -------
+    Operation
+        Its gain from 3 to 6 mm.
+    """
+    return Operation(
+        kind=kind,
+        first=C2 + 1 + int(rng.random() < 0.15),
+        last=C7 - int(rng.random() < 0.6),
+        gain_mm=float(rng.uniform(3.0, 6.0)),
+        open_side=int(rng.choice([-1, 1])),
+        half_gap_mm=float(rng.uniform(8, 11) if kind == "laminectomy" else rng.uniform(1.5, 3)),
+    )
+
+
+def operated(neck: Neck, operation: Operation | None) -> Neck:
+    """Return the same neck after an operation, or before any.
+
+    Parameters
+    ----------
+    neck : Neck
+        Operated on or not.
+    operation : Operation or None
+        None for the neck as it was before.
+
+    Returns
+    -------
+    Neck
+        All else is the same.
+    """
+    canal = {name: values for name, values in neck.canal.items() if name != "lift"}
+    if operation is not None:
+        gains = [operation.gain_mm if operation.opened(v) else 0.0 for v in neck.vertebrae]
+        canal["lift"] = _along_arches(neck.vertebrae, gains, neck.curve.s_mm)
+    return replace(neck, canal=canal, operation=operation)
 
 
 def _heights(rng: np.random.Generator, size: float) -> tuple[Floats, Floats]:
@@ -301,23 +397,32 @@ def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floa
         ``front_shift`` and ``back_shift`` at the places, mm: all of a vertebra's own shift along its body
         or its lamina, eased between.
     """
-
-    def eased(ends: list[tuple[float, float]]) -> Floats:
-        knots: list[float] = []
-        values: list[float] = []
-        for (low, high), v in zip(ends, vertebrae, strict=True):
-            for s in (high, low):
-                if not knots or s < knots[-1] - 0.2:
-                    knots.append(s)
-                    values.append(v.shift)
-        inside = np.clip(s_mm, knots[-1], knots[0])
-        return np.asarray(PchipInterpolator(knots[::-1], values[::-1])(inside))
-
-    laminae = [(v.s_mm - v.lamina_drop, 0.45 * v.lamina_height) for v in vertebrae]
+    shifts = [v.shift for v in vertebrae]
+    bodies = [(v.lower_mm, v.upper_mm) for v in vertebrae]
     return {
-        "front_shift": eased([(v.lower_mm, v.upper_mm) for v in vertebrae]),
-        "back_shift": eased([(middle - half, middle + half) for middle, half in laminae]),
+        "front_shift": _eased(bodies, shifts, s_mm),
+        "back_shift": _along_arches(vertebrae, shifts, s_mm),
     }
+
+
+def _along_arches(vertebrae: tuple[Vertebra, ...], values: list[float], s_mm: Floats) -> Floats:
+    """Return each vertebra's value along its lamina, eased between, at places along the curve."""
+    middles = [v.s_mm - v.lamina_drop for v in vertebrae]
+    halves = [0.45 * v.lamina_height for v in vertebrae]
+    return _eased([(m - h, m + h) for m, h in zip(middles, halves, strict=True)], values, s_mm)
+
+
+def _eased(spans: list[tuple[float, float]], values: list[float], s_mm: Floats) -> Floats:
+    """Return the value of each span, head first, at places along the curve; eased between the spans."""
+    knots: list[float] = []
+    kept: list[float] = []
+    for (low, high), value in zip(spans, values, strict=True):
+        for s in (high, low):
+            if not knots or s < knots[-1] - 0.2:
+                knots.append(s)
+                kept.append(value)
+    inside = np.clip(s_mm, knots[-1], knots[0])
+    return np.asarray(PchipInterpolator(knots[::-1], kept[::-1])(inside))
 
 
 def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:

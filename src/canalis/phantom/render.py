@@ -250,7 +250,10 @@ class _Painter:
         bones = bones_of(self.neck, v, x=box.x, y=box.y, s=box.s, canal=canal, from_canal=from_canal)
         level = v.index + 1
         if bones.disc is not None:
-            self._blend(box, bones.disc, self._disc_density(box, canal))
+            near = np.flatnonzero(bones.disc < self._softness)
+            density = np.full_like(box.s, v.disc_hu)
+            density[near] = self._disc_density(box, canal.where(near), near)
+            self._blend(box, bones.disc, density)
             free = self._free(box)
             self._label(box, (bones.disc < 0) & free, Structure.DISC, level)
         grain = self.texture[tuple(k % n for k, n in zip(box.where, self.texture.shape, strict=True))]
@@ -293,13 +296,14 @@ class _Painter:
             whole[near] = smooth_min(whole[near], d, SPUR_BLEND_MM)
         return whole
 
-    def _disc_density(self, box: _Box, canal: CanalSection) -> Array:
+    def _disc_density(self, box: _Box, canal: CanalSection, near: NDArray[np.intp]) -> Array:
         """Return the density of the disc below: soft, its core calcified or full of gas."""
         v = box.vertebra
         off, wide, deep = v.core
         middle = (v.lower_mm - v.below_mm + v.height / 2 + v.s_mm) / 2
-        depth = box.y - v.shift + canal.ap / 2 + 0.45 * v.depth
-        q = np.sqrt(((box.x - off) / wide) ** 2 + (depth / deep) ** 2 + ((box.s - middle) / CORE_MM) ** 2)
+        depth = box.y[near] - v.shift + canal.ap / 2 + 0.45 * v.depth
+        high = (box.s[near] - middle) / CORE_MM
+        q = np.sqrt(((box.x[near] - off) / wide) ** 2 + (depth / deep) ** 2 + high**2)
         return np.asarray(v.disc_hu + (v.core_hu - v.disc_hu) * np.clip((1 - q) * 3, 0, 1), np.float32)
 
     def _free(self, box: _Box) -> NDArray[np.bool_]:
@@ -331,12 +335,14 @@ class _Painter:
     def paint_growths(self, box: _Box) -> None:
         """Draw what grows into the canal in this vertebra's stretch of it, OPLL last."""
         slot = self._slot(box)
-        slot[slot] = canal_at(self.neck, box.s[slot]).distance(box.x[slot], box.y[slot]) < GROWTH_EDGE_MM
-        here = _Box(box.vertebra, tuple(k[slot] for k in box.where), box.x[slot], box.y[slot], box.s[slot])  # type: ignore[arg-type]
+        canal = canal_at(self.neck, box.s[slot])
+        inside = canal.distance(box.x[slot], box.y[slot])
+        close = np.flatnonzero(inside < GROWTH_EDGE_MM)
+        canal, inside = canal.where(close), inside[close]
+        at = np.flatnonzero(slot)[close]
+        here = _Box(box.vertebra, tuple(k[at] for k in box.where), box.x[at], box.y[at], box.s[at])  # type: ignore[arg-type]
         if not len(here.s):
             return
-        canal = canal_at(self.neck, here.s)
-        inside = canal.distance(here.x, here.y)
         for growth in reversed(self.growths):
             margin = growth.taper_low_mm + 2
             if (

@@ -5,15 +5,17 @@ Every surface that bounds the canal is the canal's own wall, so the canal's size
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from canalis.phantom.canal import CanalSection, smooth_max, smooth_min
-from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
+from canalis.phantom.plan import C1, C2, C7, Neck, Operation, Vertebra
 
 Array = NDArray[np.floating]
 
+GUTTER_MM, INNER_CORTEX_MM = 2.5, 1.0  # width of a laminoplasty's hinge, and what it leaves
 FAR = 50.0  # a distance that is outside of everything
 
 
@@ -62,7 +64,7 @@ def bones_of(
     if vertebra.index == C1:
         return _ring(neck, vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
     body, disc, around, arc = (np.full_like(x, FAR) for _ in range(4))
-    ahead = y < -canal.ap / 2 + 2.5
+    ahead = np.flatnonzero(y < -canal.ap / 2 + 2.5)
     body[ahead], disc[ahead], around[ahead], arc[ahead] = _body_and_disc(
         vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead)
     )
@@ -71,8 +73,26 @@ def bones_of(
         dens = _dens(neck, x=x, y=y, s=s, canal=canal)
         shoulder = _block(wide - 13, y + canal.ap / 2 + 4, w - 3 - 0.35 * (14 - wide), 9.0, 8.0, 7.5, 3.0)
         body = smooth_min(body, smooth_max(shoulder, outside_canal, 1.0), 3.0)
-    arch = _arch(vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
+    opened = neck.operation if neck.operation is not None and neck.operation.opened(vertebra) else None
+    split = opened.half_gap_mm if opened is not None and opened.kind == "french door" else 0.0
+    arch = _arch(vertebra, split=split, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
+    if opened is not None:
+        arch = np.maximum(arch, -_taken_away(opened, x=x, y=y, canal=canal, from_canal=from_canal))
     return Bones(body=body, arch=arch, dens=dens, disc=disc, around=around, arc=arc)
+
+
+def _taken_away(done: Operation, *, x: Array, y: Array, canal: CanalSection, from_canal: Array) -> Array:
+    """Return the distance to what an operation took of an arch: below 0 inside it."""
+    half = canal.lr / 2
+    if done.kind == "laminectomy":
+        return np.asarray(np.maximum(np.abs(x) - done.half_gap_mm, canal.back_before(x) - 3.0 - y))
+    gutter = np.abs(np.abs(x) - half + GUTTER_MM) - GUTTER_MM / 2
+    gutter = np.maximum(gutter, INNER_CORTEX_MM - from_canal)
+    gutter = np.maximum(gutter, canal.back_before(x) - 2.0 - y)
+    if done.kind == "french door":
+        return np.asarray(np.minimum(gutter, np.maximum(np.abs(x) - done.half_gap_mm, -y)))
+    cut = np.abs(x * done.open_side - half + 1.0) - 2.5
+    return np.asarray(np.minimum(gutter, np.maximum(cut, canal.back_before(x) - 1.5 - y)))
 
 
 def _block(x: Array, y: Array, w: Array, hx: float, hy: float, hw: float, radius: float) -> Array:
@@ -159,22 +179,25 @@ def _ring(
     return Bones(body=far, arch=arch, dens=None, disc=None, around=far, arc=far)
 
 
-def _arch(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array) -> Array:
+def _arch(
+    v: Vertebra, *, split: float, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array
+) -> Array:
     """Return pedicles, pillars, laminae, spinous and transverse processes as one."""
     arch = np.full_like(x, FAR)
     half = canal.lr / 2
-    middle = canal.ap / 2
+    middle = canal.back(np.zeros_like(x))
 
-    def add(near: NDArray[np.bool_], part: Callable[..., Array], blend: float) -> None:
-        here = part(
+    def add(here: NDArray[np.bool_], part: Callable[..., Array], blend: float) -> None:
+        near = np.flatnonzero(here)
+        found = part(
             v, x=x[near], y=y[near], w=w[near], canal=canal.where(near), outside_canal=outside_canal[near]
         )
-        arch[near] = smooth_min(arch[near], here, blend)
+        arch[near] = smooth_min(arch[near], found, blend)
 
     add((y > -6.0) & (outside_canal < 1.5) & (x < half + 4), _lamina, 2.0)
     add((x > half - 3) & (y > -8.0) & (y < 14.0), _pillar, 2.0)
     add((x > half - 4) & (y < 9.0), _pedicle, 2.0)
-    add((x < 13.0) & (y > middle - 4), _spinous, 2.5)
+    add((x < 13.0 + split) & (y > middle - 4), partial(_spinous, split=split), 2.5)
     add((x > half - 3) & (y < 10.0) if v.index <= C7 else x > half - 3, _transverse, 1.5)
     return smooth_max(arch, outside_canal, 0.4)
 
@@ -195,7 +218,7 @@ def _lamina(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, o
     bulge = v.lamina_thickness * (1 + 0.15 * np.cos(np.pi * (lower_share - 0.5)))
     slab = np.maximum(ventral - from_canal, from_canal - ventral - bulge)
     tall = np.abs(w + v.lamina_drop - 0.1 * x) - v.lamina_height / 2
-    behind = canal.back(x) - 4.0 - y
+    behind = canal.back_before(x) - 4.0 - y
     return smooth_max(smooth_max(slab, tall, 1.2), behind, 1.0)
 
 
@@ -221,14 +244,15 @@ def _pillar(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, o
 
 
 def _spinous(
-    v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array
+    v: Vertebra, *, split: float, x: Array, y: Array, w: Array, canal: CanalSection, outside_canal: Array
 ) -> Array:
-    along = y - canal.ap / 2
+    along = y - canal.back(np.full_like(x, split))
+    beside = np.abs(x - split)
     drop = w + v.lamina_drop + v.spinous_slope * np.maximum(along, 0)
     share = np.clip(along / v.spinous_length, 0, 1)
-    split = v.bifid * np.clip((share - 0.55) / 0.45, 0, 1)
-    aside = np.abs(x - split)
-    wide = v.spinous_width / 2 * (1 + 0.35 * share) - 0.3 * split
+    fork = v.bifid * np.clip((share - 0.55) / 0.45, 0, 1)
+    aside = np.abs(beside - fork)
+    wide = v.spinous_width / 2 * (1 + 0.35 * share) - 0.3 * fork
     tall = v.spinous_height / 2 * (1.1 - 0.25 * share)
     q = _ellipse(aside, drop / np.sqrt(1 + v.spinous_slope**2), np.maximum(wide, 1.2), tall)
     return smooth_max(q, np.maximum(along - v.spinous_length, -along), 2.0)
