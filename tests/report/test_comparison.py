@@ -12,7 +12,7 @@ from canalis.measurement.measurements import Measurements
 from canalis.report import write_report
 from canalis.report.comparison import compare
 from canalis.report.comparison_files import compare_to_folder
-from canalis.report.comparison_page import read_pictures
+from canalis.report.comparison_page import make_comparison_page, read_pictures
 from canalis.segment.segmentation import LevelNaming
 
 GAIN = {"C3": 3.1, "C3/4": 3.6, "C4": 4.2, "C4/5": 4.4, "C5": 4.0}
@@ -165,6 +165,29 @@ def test_the_page_shows_both_necks_and_asks_for_nothing_outside_itself(results, 
     assert page.count('data-picture="C4"') == 2
     assert "<script" not in page
     assert not re.search(r"(src|href)=\"(?!data:image/png;base64,)", page)
+
+
+def test_the_page_prints_on_one_sheet_with_its_pictures_as_large_as_fit(neck, after, results):
+    weasyprint = pytest.importorskip("weasyprint", reason="WeasyPrint is in the pdf extra")
+    pictures = {name: read_pictures(results / name) for name in ("before", "after")}
+    longest = [
+        replace(
+            measured,
+            planes=(replace(measured.planes[0], level="C1", part="arch"), *measured.planes),
+            levels=LevelNaming(False, "dens", "Counted from the dens only."),
+        )
+        for measured in (neck.measurements, after)
+    ]
+    usual, long = compare(neck.measurements, after, years=2.5), compare(*longest)
+    assert (len(long.levels) - len(usual.levels), len(long.warnings)) == (1, 3)
+    for comparison in (usual, long):
+        page = make_comparison_page(comparison, **pictures)
+        assert page.count('data-picture="midsagittal"') == 2
+        assert len(weasyprint.HTML(string=page).render().pages) == 1
+    percent = [
+        int(re.search(r"--printed: (\d+)%", make_comparison_page(c, **pictures))[1]) for c in (usual, long)
+    ]
+    assert percent[1] < percent[0] <= 62
 
 
 def test_results_without_a_page_are_compared_without_pictures(results, tmp_path):

@@ -8,8 +8,8 @@ from canalis.report.drawing import PAPER, Drawing
 from canalis.report.profile import FAINT, GRID, INK, RESIDUAL, WIDTH_MM
 from canalis.report.words import number
 
-HEIGHT_MM: Final = 42.0
-TOP, BOTTOM, LEFT = 4.0, 35.0, 8.0
+HEIGHT_MM: Final = 32.0
+TOP, BOTTOM, LEFT = 4.0, 26.0, 8.0
 
 
 @dataclass(frozen=True, slots=True)

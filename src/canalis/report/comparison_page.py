@@ -16,7 +16,11 @@ from canalis.report.page import render
 from canalis.report.profile import WIDTH_MM
 
 HTML_NAME: Final = "comparison.html"
-PRINTED_HEIGHT_MM: Final = 104.0  # of the pictures: leaves A4's first page room for strips and graph
+PRINTED_HEIGHT_MM, LEAST_HEIGHT_MM = 80.0, 50.0  # of the pictures: leaves one A4 page room for the rest
+USUAL_ROWS: Final = 14  # of the table, C2 to T1
+ROW_MM, WARNING_MM = 5.0, 8.0  # that each further row, or each warning, takes from the pictures
+PICTURES_PERCENT: Final = 62.0  # of a page's width at most: the facts stand beside them
+THUMBNAIL_MM: Final = 16.0  # width of an axial picture on paper
 TEMPLATE: Final = "comparison.html"
 
 UNITS: Final = {
@@ -71,11 +75,12 @@ def make_comparison_page(comparison: Comparison, *, before: dict[str, str], afte
         headline=comparison_headline(comparison),
         sure=comparison.sure,
         warnings=comparison.warnings,
-        pictures=_side_by_side(before, after),
+        pictures=_side_by_side(before, after, _printed_height_mm(comparison)),
         strips=[("Before", _strip(before, shown)), ("After", _strip(after, shown))]
         if before or after
         else [],
         levels=shown,
+        thumbnail_mm=THUMBNAIL_MM,
         chart=_safe(chart.to_svg() if chart else ""),
         names=[UNITS[name] for name in PLANE_CHANGES],
         rows=[
@@ -181,17 +186,24 @@ def read_pictures(folder: Path) -> dict[str, str]:
     return found
 
 
-def _side_by_side(before: dict[str, str], after: dict[str, str]) -> dict[str, Any]:
+def _printed_height_mm(comparison: Comparison) -> float:
+    """Return how high the pictures may be for all to stand on one sheet of A4."""
+    rows = max(0, len(comparison.levels) - USUAL_ROWS)
+    taken = rows * ROW_MM + len(comparison.warnings) * WARNING_MM
+    return max(LEAST_HEIGHT_MM, PRINTED_HEIGHT_MM - taken)
+
+
+def _side_by_side(before: dict[str, str], after: dict[str, str], height_mm: float) -> dict[str, Any]:
     """Return both midsagittal pictures, their columns as wide as makes one mm the same in both."""
     pair = [pictures.get("midsagittal", "") for pictures in (before, after)]
     sizes = [_VIEW_BOX.search(svg) for svg in pair]
     widths = [float(size[1]) if size else 0.0 for size in sizes]
     height = max((float(size[2]) for size in sizes if size), default=1.0)
-    printed = PRINTED_HEIGHT_MM * sum(widths) / height / WIDTH_MM
+    printed = height_mm * sum(widths) / height / WIDTH_MM
     return {
         "svgs": [_safe(svg) for svg in pair],
         "widths": widths if any(widths) else [],
-        "printed_percent": round(100 * min(1.0, printed)),
+        "printed_percent": round(min(PICTURES_PERCENT, 100 * printed)),
     }
 
 
