@@ -63,21 +63,24 @@ def measure_segmentation(
     wall = fit_wall(neck)
     fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
     naming = _naming(segmentation.levels, planes)
+    opened = opened_rings(neck)
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
+        mode="post-operative" if opened else "unoperated",
+        opened_levels=opened,
         levels=naming,
         planes=planes,
         narrowest=find_narrowest(planes),
         ossification=summarize_ossification(
             neck, planes, lengths=fine, double=find_double_layer(neck, counted, volume)
         ),
-        alignment=measure_alignment(neck, segmentation.mask),
-        apart=find_apart(neck, counted) + metal,
+        alignment=measure_alignment(neck, segmentation.mask, volume),
+        apart=find_apart(neck, counted, volume) + metal,
         warnings=(
             *segmentation.warnings,
             *(() if naming is segmentation.levels else (ScanWarning("levels-unsure", naming.reason),)),
             *possible_fusions(neck, wall),
-            *_opened(neck),
+            *_opened(opened),
             *metal_warnings,
             *_near_a_cut(planes[-1]),
         ),
@@ -106,9 +109,8 @@ def _near_a_cut(worst: PlaneMeasurement) -> tuple[ScanWarning, ...]:
     return (ScanWarning("ratio-near-cut", message, worst.level),)
 
 
-def _opened(neck: NeckGeometry) -> tuple[ScanWarning, ...]:
+def _opened(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
     """Return a warning where laminae are missing: residual AP then runs to the new back wall."""
-    levels = opened_rings(neck)
     if not levels:
         return ()
     named = ", ".join(levels)

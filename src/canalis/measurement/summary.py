@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.measurement.alignment import cobb_angle_deg, k_line_distances
+from canalis.measurement.apart import lies_behind_dens
 from canalis.measurement.endplates import find_lower_endplate
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.masses import MassProfile, crosses, involved_runs, involves
@@ -29,7 +30,7 @@ from canalis.measurement.types import (
 )
 from canalis.measurement.uncertainty import INTERVAL, edge_error_mm, fitted, length_interval_mm
 from canalis.measurement.vertebrae import Zone
-from canalis.volume import Mask
+from canalis.volume import Mask, Volume
 
 Floats = NDArray[np.float64]
 
@@ -128,11 +129,15 @@ _LENGTHS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volu
 
 
 def counted_masses(neck: NeckGeometry) -> list[MassProfile]:
-    """Return the masses that involve a body or disc; those 1 mm thick over 3 mm where none was found."""
+    """Return the masses that involve a body or disc; those 1 mm thick over 3 mm where none was found.
+
+    A mass that lies wholly behind the dens is no OPLL: it is listed apart.
+    """
     along = neck.frame.along_mm
     if not neck.zones:
         return [m for m in neck.masses if m.involved and m.involved.length_mm >= INVOLVED_HEIGHT_MM]
-    return [m for m in neck.masses if any(involves(m.thickness_mm, along, zone) for zone in neck.zones)]
+    below = [m for m in neck.masses if not lies_behind_dens(neck, m.extent.lower_mm)]
+    return [m for m in below if any(involves(m.thickness_mm, along, zone) for zone in neck.zones)]
 
 
 def _none_found(neck: NeckGeometry) -> Ossification:
@@ -272,10 +277,10 @@ def _intervals(neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], peak: i
     volume = sum(mass.volume_mm3 for mass in neck.masses)
     thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
     intervals["volume_mm3"] = INTERVAL * volume * edge / thick
-    return fitted(intervals)
+    return fitted(intervals, soft=neck.edges.soft)
 
 
-def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
+def measure_alignment(neck: NeckGeometry, mask: Mask, volume: Volume | None) -> Alignment:
     """Return K-line and Cobb angle.
 
     Parameters
@@ -284,6 +289,8 @@ def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
         The neck laid out.
     mask : Mask
         The label map, for the endplates.
+    volume : Volume or None
+        The CT, on which the edges of endplates that a network drew are looked for.
 
     Returns
     -------
@@ -292,7 +299,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
     """
     reasons: dict[str, str] = {}
     uncertainty: dict[str, float] = {}
-    cobb = _cobb(neck, mask, reasons)
+    cobb = _cobb(neck, mask, volume if neck.edges.soft else None, reasons)
     if cobb is not None:
         uncertainty["c2_c7_cobb_deg"] = COBB_INTERVAL_DEG
     line = _k_line(neck, reasons)
@@ -307,7 +314,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask) -> Alignment:
     least = float(distances[counted].min())
     at = int(np.flatnonzero(counted)[np.argmin(distances[counted])])
     half = length_interval_mm(edge_error_mm(neck.resolution[at], soft=neck.edges.soft))
-    half = fitted({"k_line_distance_mm": half})["k_line_distance_mm"]
+    half = fitted({"k_line_distance_mm": half}, soft=neck.edges.soft)["k_line_distance_mm"]
     uncertainty["k_line_distance_mm"] = half
     sign: Literal["positive", "negative", "borderline"] = "positive" if least > 0 else "negative"
     return Alignment(
@@ -330,7 +337,7 @@ def _in_counted_masses(neck: NeckGeometry) -> NDArray[np.bool_]:
     return counted
 
 
-def _cobb(neck: NeckGeometry, mask: Mask, reasons: dict[str, str]) -> float | None:
+def _cobb(neck: NeckGeometry, mask: Mask, volume: Volume | None, reasons: dict[str, str]) -> float | None:
     named = {v.name: v for v in neck.vertebrae}
     missing = [name for name in ("C2", "C7") if name not in named or not named[name].whole]
     if missing:
@@ -339,7 +346,9 @@ def _cobb(neck: NeckGeometry, mask: Mask, reasons: dict[str, str]) -> float | No
     middle = (named["C2"].middle_mm + named["C7"].middle_mm) / 2
     left = neck.frame.plane_at(middle).left_lps
     upper, lower = (
-        find_lower_endplate(mask, named[name], neck.frame, _wall_at(neck, named[name].lower_mm))
+        find_lower_endplate(
+            mask, named[name], neck.frame, _wall_at(neck, named[name].lower_mm), volume=volume
+        )
         for name in ("C2", "C7")
     )
     angle = cobb_angle_deg(upper, lower, left)

@@ -17,7 +17,7 @@ from canalis.labels import (
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.segment.classes import Coarse, Fine
-from canalis.segment.column import Column
+from canalis.segment.column import Column, own_place
 from canalis.segment.fcn import CANAL_CLASSES, FineMap
 from canalis.segment.grids import look_up
 from canalis.segment.levels import C2, Named
@@ -110,7 +110,8 @@ def _vertebra_labels(
     if named.first is None:
         return np.full(len(index), VERTEBRA_WITHOUT_LEVEL, dtype=np.uint8)
     places = index @ fine.grid.affine[:3, :3].T + fine.grid.affine[:3, 3]
-    along, _, _ = tube.along(places)
+    along, front, _ = tube.along(places)
+    along = own_place(along, front, column.slope)
     body = fine.classes[tuple(index.T)] == Fine.BODY
     level = np.where(body, _level_by_place(along, column, named.first), 0)
     level[~body] = _level_by_shape(places[~body], found, column, named.first, along[~body])

@@ -1,6 +1,6 @@
 """The bodies along the canal: where discs divide them, and which carries the dens or the first rib."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -20,8 +20,12 @@ DEPTHS_MM: Final = np.arange(9.0, 22.0, 1.5)
 """In front of the centreline: bodies and discs, canal and spurs left out."""
 
 WIDTHS_MM: Final = np.arange(-6.0, 6.1, 2.0)
-SLOPES: Final = np.tan(np.radians(np.arange(-24.0, 25.0, 8.0)))
-"""Of planes tried across the canal, down per mm to the front: a disc is seen best in its own plane."""
+SLOPES: Final = np.tan(np.radians(np.arange(-36.0, 37.0, 4.0)))
+"""Of planes tried across the canal, down per mm to the front: discs and bodies differ most in their own."""
+
+SLOPE_WINDOW_MM: Final = 12.0  # over which one slope is looked for: about a disc to each side
+SLOPE_CHANGE_MM: Final = 8.0  # over which the slope changes
+LEAST_CONTRAST: Final = 0.01  # variance of the share of disc; at less no disc is seen, and the slope is 0
 
 LEAST_DISC: Final = 0.25  # share of the column's section that is disc, at a disc
 LEAST_BODY: Final = 0.25
@@ -45,7 +49,7 @@ class Vertebra:
     Attributes
     ----------
     top_mm, bottom_mm : float
-        Along the tube, from its upper end; of C2 the dens is part.
+        Where its own planes meet the tube, from the tube's upper end; of C2 the dens is part.
     votes : ndarray of shape (10,)
         Share of its voxels that the network gives to C1, C2, ... T2, and T3 or below.
     cut : bool
@@ -80,12 +84,15 @@ class Column:
         Which one carries the first rib.
     discs : tuple of bool
         Whether a disc was seen below each but the last.
+    slope : ndarray of shape (n,)
+        How far the bodies' own planes fall for each mm to the front, millimetre by millimetre.
     """
 
     vertebrae: tuple[Vertebra, ...]
     dens: int | None
     rib: int | None
     discs: tuple[bool, ...] = ()
+    slope: Floats = field(default_factory=lambda: np.zeros(1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,14 +132,14 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
     Column
         May hold no vertebra.
     """
-    body, disc = _profile(classes, tube)
-    votes = _votes(found, tube)
+    body, disc, slope = _profile(classes, tube)
+    votes = _votes(found, tube, slope)
     span = _span(body + disc, votes)
     segments = divide(votes, disc, span)
     vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
     seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
-    dens = find_dens(vertebrae, classes, found, tube)
-    return Column(vertebrae, dens, _rib_of(vertebrae, found, tube), seen)
+    dens = find_dens(vertebrae, classes, found, tube, slope)
+    return Column(vertebrae, dens, _rib_of(vertebrae, found, tube, slope), seen, slope)
 
 
 def _span(bony: Floats, votes: Floats) -> tuple[int, int]:
@@ -162,10 +169,10 @@ def _has_disc(above_mm: float, below_mm: float, disc: Floats) -> bool:
     return bool(disc[max(low, 0) : high].max(initial=0.0) >= LEAST_DISC)
 
 
-def _profile(classes: Classes, tube: Tube) -> tuple[Floats, Floats]:
-    """Return, millimetre by millimetre, the shares of body and of disc in front of the canal.
+def _profile(classes: Classes, tube: Tube) -> tuple[Floats, Floats, Floats]:
+    """Return, millimetre by millimetre, the shares of body and of disc in front of the canal, and the slope.
 
-    The share of disc is that of the plane with most of it, of planes of several slopes.
+    The shares are those in planes of the slope in which discs stand out most from bodies.
     """
     depth, width = (a.ravel()[:, None] for a in np.meshgrid(DEPTHS_MM, WIDTHS_MM, indexing="ij"))
     bodies, discs = [], []
@@ -175,7 +182,27 @@ def _profile(classes: Classes, tube: Tube) -> tuple[Floats, Floats]:
         seen = values_at(classes.values, classes.grid, places).reshape(across.shape[:2])
         bodies.append(ndimage.gaussian_filter1d(np.isin(seen, classes.body).mean(axis=0), 1.0))
         discs.append(ndimage.gaussian_filter1d(np.isin(seen, classes.disc).mean(axis=0), 1.0))
-    return np.mean(bodies, axis=0), np.max(discs, axis=0)
+    body, disc = np.array(bodies), np.array(discs)
+    slope = _best_slope(disc)
+    share = np.interp(slope, SLOPES, np.arange(len(SLOPES)))
+    at = np.array([share, np.arange(disc.shape[1])])
+    body, disc = (ndimage.map_coordinates(a, at, order=1, mode="nearest") for a in (body, disc))
+    return body, disc, slope
+
+
+def _best_slope(disc: Floats) -> Floats:
+    """Return the slope whose planes tell discs from bodies best, smooth along the canal."""
+    around = ndimage.gaussian_filter1d(disc, SLOPE_WINDOW_MM, axis=1)
+    contrast = ndimage.gaussian_filter1d(disc**2, SLOPE_WINDOW_MM, axis=1) - around**2
+    weight = np.maximum(contrast.max(axis=0) - LEAST_CONTRAST, 0.0)
+    chosen = ndimage.gaussian_filter1d(weight * SLOPES[contrast.argmax(axis=0)], SLOPE_CHANGE_MM)
+    total = ndimage.gaussian_filter1d(weight, SLOPE_CHANGE_MM)
+    return np.asarray(np.where(total > 1e-6, chosen / np.maximum(total, 1e-6), 0.0))
+
+
+def own_place(along_mm: Floats, front_mm: Floats, slope: Floats) -> Floats:
+    """Return where the plane of a body or disc through a place meets the tube; behind the tube, no slope."""
+    return along_mm - np.maximum(front_mm, 0.0) * np.interp(along_mm, np.arange(len(slope)), slope)
 
 
 def values_at(values: NDArray[np.uint8], grid: Grid, points_lps: Floats) -> NDArray[np.uint8]:
@@ -194,23 +221,25 @@ def _places_of(found: Located, *structures: Coarse) -> tuple[NDArray[np.intp], F
     return index, index @ found.grid.affine[:3, :3].T + found.grid.affine[:3, 3]
 
 
-def _votes(found: Located, tube: Tube) -> Floats:
+def _votes(found: Located, tube: Tube, slope: Floats) -> Floats:
     """Return what the coarse pass reads of levels in front of the canal, millimetre by millimetre."""
     index, places = _places_of(found, Coarse.BODY, Coarse.DENS, Coarse.DISC)
     votes = np.zeros((len(tube.points_lps), LEVEL_CLASSES))
     if not len(index):
         return votes
     along, front, left = tube.along(places)
-    at = np.rint(along).astype(int)
+    at = np.rint(own_place(along, front, slope)).astype(int)
     near = (front > 4) & (front < 32) & (np.abs(left) < 18) & (at >= 0) & (at < len(votes))
     level = np.maximum(found.level[tuple(index.T)], 1)  # C1 has no body: what is read so is the dens
     np.add.at(votes, (at[near], level[near]), found.certainty[tuple(index.T)][near])
     return np.asarray(ndimage.gaussian_filter1d(votes, 1.2, axis=0))
 
 
-def find_dens(vertebrae: tuple[Vertebra, ...], classes: Classes, found: Located, tube: Tube) -> int | None:
+def find_dens(
+    vertebrae: tuple[Vertebra, ...], classes: Classes, found: Located, tube: Tube, slope: Floats
+) -> int | None:
     """Return which vertebra carries the dens: by its shape, by the coarse pass, and not if these differ."""
-    seen = {_dens_by_shape(vertebrae, classes, tube), _dens_by_name(vertebrae, found, tube)} - {None}
+    seen = {_dens_by_shape(vertebrae, classes, tube), _dens_by_name(vertebrae, found, tube, slope)} - {None}
     return seen.pop() if len(seen) == 1 else None
 
 
@@ -237,13 +266,13 @@ def _sections(classes: Classes, tube: Tube) -> Floats:
     return np.asarray(4.0 * np.isin(seen, classes.body).sum(axis=0))
 
 
-def _dens_by_name(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube) -> int | None:
+def _dens_by_name(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube, slope: Floats) -> int | None:
     """Return which vertebra carries what the coarse pass calls the dens."""
     _, places = _places_of(found, Coarse.DENS)
     if not len(places):
         return None
     along, front, left = tube.along(places)
-    here = along[(front > 2) & (front < 35) & (np.abs(left) < 14)]
+    here = own_place(along, front, slope)[(front > 2) & (front < 35) & (np.abs(left) < 14)]
     if here.size < LEAST_DENS_VOXELS:
         return None
     low = float(np.percentile(here, 70))  # well down the dens, above the body
@@ -253,12 +282,13 @@ def _dens_by_name(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube) -
     return None
 
 
-def _rib_of(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube) -> int | None:
+def _rib_of(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube, slope: Floats) -> int | None:
     """Return which vertebra carries the first rib, if both sides that are seen say the same."""
     _, places = _places_of(found, Coarse.FIRST_RIB)
     if not len(places) or not vertebrae:
         return None
     along, front, left = tube.along(places)
+    along = own_place(along, front, slope)
     said = set()
     for side in (-1, 1):
         away = np.hypot(front - 10, left)  # from the middle of the body's back

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from canalis.segment.classes import LEVEL_CLASSES
 
@@ -22,7 +23,10 @@ LENGTH_MM: Final = (10, 26)  # of a body and its disc, C3 to T2: 14 to 24 in adu
 C2_LENGTH_MM: Final = (14, 50)  # with the dens 36 to 46; 14 where a scan cuts it off
 BELOW_LENGTH_MM: Final = (13, 32)
 END_LENGTH_MM: Final = 4  # of a body that an end of the scan cuts through
-DISC_WORTH: Final = 8.0  # a disc well seen outweighs 3 mm of another level's reading
+DISC_WORTH: Final = 35.0  # a whole section of disc outweighs half a body of another level's reading
+MISSED_DISC: Final = 25.0  # against a disc well seen inside a vertebra
+OWN_END_MM: Final = 4  # from a vertebra's ends, where the disc is its own
+READING_WORTH: Final = 0.5  # what is read of neighbouring millimetres hangs together
 BODY_COST: Final = 3.0  # against slivers
 UNREAD: Final = 0.5  # added to each level's votes: nothing read is no evidence
 CLEAR_DISC: Final = 0.5
@@ -67,7 +71,8 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
     if size < END_LENGTH_MM:
         return []
     gain = np.concatenate([np.zeros((1, LEVEL_CLASSES)), np.cumsum(_evidence(votes[first:last]), axis=0)])
-    border = DISC_WORTH * np.minimum(disc[first:last] / CLEAR_DISC, 1.0)
+    border = DISC_WORTH * disc[first:last]
+    missed = np.concatenate([[0.0], np.cumsum(MISSED_DISC * _peaks(disc[first:last]))])
     best = np.full((size + 1, LEVEL_CLASSES), -np.inf)
     came = np.full((size + 1, LEVEL_CLASSES, 2), -1)
     for stop in range(END_LENGTH_MM, size + 1):
@@ -83,7 +88,9 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
                     before = np.array([-1])
             if not starts.size:
                 continue
-            total = score + gain[stop, level] - gain[starts, level] - BODY_COST
+            inner = np.minimum(starts + OWN_END_MM, max(stop - OWN_END_MM, 0))
+            inside = missed[max(stop - OWN_END_MM, 0)] - missed[inner]
+            total = score + gain[stop, level] - gain[starts, level] - BODY_COST - inside
             i = int(np.argmax(total))
             best[stop, level], came[stop, level] = total[i], (starts[i], before[i])
     return _read_back(best, came, first)
@@ -91,7 +98,15 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
 
 def _evidence(votes: Floats) -> Floats:
     shared = votes + UNREAD
-    return np.asarray(np.log(shared / shared.sum(axis=1, keepdims=True)))
+    return np.asarray(READING_WORTH * np.log(shared / shared.sum(axis=1, keepdims=True)))
+
+
+def _peaks(disc: Floats) -> Floats:
+    """Return 1 at the middle of each disc that is clearly seen, else 0."""
+    peaks, _ = find_peaks(disc, height=CLEAR_DISC, distance=END_LENGTH_MM, prominence=CLEAR_DISC / 2)
+    found = np.zeros(len(disc))
+    found[peaks] = 1.0
+    return found
 
 
 def _limits(level: int) -> tuple[int, int]:

@@ -1,0 +1,46 @@
+"""The division into vertebrae: discs where they are seen, the network's reading where they are not."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from canalis.segment.classes import LEVEL_CLASSES
+from canalis.segment.divide import divide
+
+C2_MM, PITCH_MM, BODIES = 38, 18, 8
+BORDERS = [0, C2_MM, *(C2_MM + PITCH_MM * np.arange(1, BODIES))]
+LENGTH = BORDERS[-1]
+
+
+def reading(shift_mm: int) -> np.ndarray:
+    """Return votes of 12 a millimetre for C2 to T2, each level read so far too low."""
+    votes = np.zeros((LENGTH, LEVEL_CLASSES))
+    for level, (start, stop) in enumerate(pairwise(BORDERS), start=1):
+        top = start + shift_mm if start else 0
+        votes[top : stop + shift_mm, level] = 12.0
+    return votes
+
+
+def discs(height: float) -> np.ndarray:
+    places = np.arange(LENGTH)[:, None] - np.array(BORDERS[1:-1])
+    return height * np.exp(-0.5 * (places / 2.0) ** 2).max(axis=1)
+
+
+@pytest.mark.parametrize("shift_mm", [-9, -5, 0, 5, 9])
+def test_clear_discs_divide_whatever_the_reading_says(shift_mm: int) -> None:
+    segments = divide(reading(shift_mm), discs(0.9), (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
+    assert [s.level for s in segments] == list(range(1, BODIES + 1))
+
+
+def test_without_discs_the_reading_divides() -> None:
+    segments = divide(reading(0), discs(0.0), (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
+
+
+def test_one_disc_that_is_not_seen_is_put_where_the_reading_changes() -> None:
+    seen = discs(0.9)
+    seen[BORDERS[3] - 6 : BORDERS[3] + 7] = 0.0
+    segments = divide(reading(2), seen, (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=3)
