@@ -58,12 +58,17 @@ class SpineCurve:
         frame = frame.reshape(*s.shape, 3, 3)
         return np.asarray(frame / np.linalg.norm(frame, axis=-1, keepdims=True))
 
+    def _head_at(self, s: Floats) -> Floats:
+        """Return the unit vectors to the head alone at ``s``, shape (n, 3)."""
+        head = np.stack([np.interp(s, self.s_mm, self.frames[:, 2, k]) for k in range(3)], axis=-1)
+        return np.asarray(head / np.linalg.norm(head, axis=-1, keepdims=True))
+
     def locate(self, points_lps: Floats) -> Floats:
         """Return the spine coordinates (x, y, s) of LPS+ mm points, both of shape (n, 3)."""
         s = np.interp(points_lps[:, 2], self.points_lps[:, 2], self.s_mm)
         s += (points_lps[:, 2] - self.point_at(s)[:, 2]) * (np.abs(s - np.clip(s, *self.s_mm[[0, -1]])) > 0)
         for _ in range(NEWTON_STEPS):
-            ahead = np.einsum("nk,nk->n", points_lps - self.point_at(s), self.frame_at(s)[:, 2])
+            ahead = np.einsum("nk,nk->n", points_lps - self.point_at(s), self._head_at(s))
             s = np.clip(s + 0.8 * ahead, self.s_mm[0] - 200.0, self.s_mm[-1] + 200.0)
         away, frame = points_lps - self.point_at(s), self.frame_at(s)
         x = np.einsum("nk,nk->n", away, frame[:, 0])
@@ -134,13 +139,22 @@ class Lattice:
     x_mm: Floats
     fields: Floats32
 
-    def draw(self, z_mm: Floats, y_mm: Floats, x_mm: Floats) -> Floats32:
-        """Return the fields by linear interpolation, shape (f, len(z), len(y), len(x)); clamped outside."""
-        fields = _between(self.fields, self.z_mm, z_mm, axis=1)
+    def draw(self, z_mm: Floats, y_mm: Floats, x_mm: Floats, *, which: list[int] | None = None) -> Floats32:
+        """Return the fields, or ``which`` of them, by linear interpolation; clamped outside.
+
+        Of shape (f, len(z), len(y), len(x)), float32.
+        """
+        fields = _between(self.fields if which is None else self.fields[which], self.z_mm, z_mm, axis=1)
         fields = _between(fields, self.y_mm, y_mm, axis=2)
         f, z, y, x = fields.shape
         across = fields.reshape(f * z * y, x) @ np.ascontiguousarray(_weights(self.x_mm, x_mm).T)
         return across.reshape(f, z, y, len(x_mm))
+
+    def least(self, z_mm: Floats) -> Floats32:
+        """Return the least value of each field between the first and the last of these z, shape (f,)."""
+        low = max(int(np.searchsorted(self.z_mm, z_mm[0])) - 1, 0)
+        high = int(np.searchsorted(self.z_mm, z_mm[-1])) + 1
+        return np.asarray(self.fields[:, low:high].min(axis=(1, 2, 3)))
 
 
 def lattice_places(low_lps: Floats, high_lps: Floats, step_mm: float) -> tuple[Floats, Floats, Floats]:

@@ -147,9 +147,11 @@ def write_dicom_series(folder: Path, volume: Volume, *, seed: int) -> list[Path]
     folder.mkdir(parents=True, exist_ok=True)
     stored = (hu - INTERCEPT).astype("<i2")
     paths = []
+    dataset = _series(volume, seed=seed)
     for index, pixels in enumerate(stored):
         path = folder / f"{index + 1:04d}.dcm"
-        _slice(volume, index, pixels, seed=seed).save_as(path, enforce_file_format=True)
+        _set_slice(dataset, volume, index, pixels, seed=seed)
+        dataset.save_as(path, enforce_file_format=True)
         paths.append(path)
     return paths
 
@@ -159,18 +161,29 @@ def _uid(seed: int, *words: object) -> str:
     return str(generate_uid(prefix=UID_ROOT, entropy_srcs=sources))
 
 
-def _slice(volume: Volume, index: int, pixels: NDArray[np.int16], *, seed: int) -> FileDataset:
+def _series(volume: Volume, *, seed: int) -> FileDataset:
+    """Return what all slices have in common."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = _uid(seed, "slice", index)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset("", Dataset(), file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
-    dataset.SOPClassUID, dataset.SOPInstanceUID = CTImageStorage, meta.MediaStorageSOPInstanceUID
+    dataset.SOPClassUID = CTImageStorage
     _set_patient_and_study(dataset, seed)
-    _set_place(dataset, volume, index)
-    _set_pixels(dataset, pixels)
+    _set_plane(dataset, volume)
+    _set_pixel_format(dataset, volume)
     return dataset
+
+
+def _set_slice(
+    dataset: FileDataset, volume: Volume, index: int, pixels: NDArray[np.int16], *, seed: int
+) -> None:
+    """Write what one slice has for itself."""
+    uid = _uid(seed, "slice", index)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID = uid
+    dataset.InstanceNumber = index + 1
+    dataset.ImagePositionPatient = _decimals(volume.to_lps(np.array([index, 0, 0])))
+    dataset.PixelData = pixels.tobytes()
 
 
 def _set_patient_and_study(dataset: Dataset, seed: int) -> None:
@@ -191,14 +204,12 @@ def _set_patient_and_study(dataset: Dataset, seed: int) -> None:
     dataset.SoftwareVersions = __version__
 
 
-def _set_place(dataset: Dataset, volume: Volume, index: int) -> None:
+def _set_plane(dataset: Dataset, volume: Volume) -> None:
     """Image Plane, by the equation of PS3.3 C.7.6.2.1.1; positions of at most 16 characters."""
     slice_mm, row_mm, column_mm = volume.spacing_mm
     down, along = volume.affine[:3, 1] / row_mm, volume.affine[:3, 2] / column_mm
-    origin = volume.to_lps(np.array([index, 0, 0]))
-    dataset.AcquisitionNumber, dataset.InstanceNumber = 1, index + 1
+    dataset.AcquisitionNumber = 1
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-    dataset.ImagePositionPatient = _decimals(origin)
     dataset.ImageOrientationPatient = _decimals([*along, *down])
     dataset.PixelSpacing = _decimals([row_mm, column_mm])
     dataset.SliceThickness = _decimals([slice_mm])[0]
@@ -210,11 +221,10 @@ def _decimals(values: Iterable[float]) -> list[str]:
     return [f"{round(float(value), 6) + 0.0:.9g}" for value in values]
 
 
-def _set_pixels(dataset: Dataset, pixels: NDArray[np.int16]) -> None:
-    dataset.Rows, dataset.Columns = pixels.shape
+def _set_pixel_format(dataset: Dataset, volume: Volume) -> None:
+    _, dataset.Rows, dataset.Columns = volume.shape
     dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
     dataset.PixelRepresentation = 1
     dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = INTERCEPT, 1, "HU"
     dataset.WindowCenter, dataset.WindowWidth = BONE_WINDOW
-    dataset.PixelData = pixels.tobytes()

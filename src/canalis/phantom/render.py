@@ -112,7 +112,7 @@ def _soft_tissue(
     step = max(SLAB // n, 1) * n
     for start in range(0, len(fine_z), step):
         here = slice(start, start + step)
-        hu[here], found = fill(around, around.lattice.draw(fine_z[here], y, x), (fine_z[here], y, x))
+        hu[here], found = fill(around, (fine_z[here], y, x))
         structure[start // n : start // n + (len(found) // n)] = found[middle::n]
     paint(around.balls, hu, structure, (fine_z, y, x), steps=n, pixel_mm=scanner.pixel_mm)
     ribs = np.argwhere((structure == Structure.FIRST_RIB) | (structure == Structure.OTHER_RIB))

@@ -55,7 +55,20 @@ def metal_streaks(
     grain = gaussian_filter(rng.standard_normal(through.shape), 1.0, mode="wrap") * 3.5
     starved = 1100.0 * np.expm1(np.minimum(through, 14) / STARVED_MM)
     rays = strength * (harder + starved * grain)
-    return _project_back(_ramped(rays, step), angle, t, y_mm - center[1], x_mm - center[0])
+    filtered = _ramped(rays, step)
+    if y_mm[1] - y_mm[0] > 0.6 * step:
+        return _project_back(filtered, angle, t, y_mm - center[1], x_mm - center[0])
+    half = _project_back(filtered, angle, t, y_mm[::2] - center[1], x_mm[::2] - center[0])
+    return _doubled(_doubled(half, len(y_mm)).T, len(x_mm)).T
+
+
+def _doubled(image: Array, count: int) -> Array:
+    """Return ``count`` rows, every other one the mean of its neighbours."""
+    out = np.repeat(image, 2, axis=0)[:count]
+    between = out[1::2]
+    between[: len(image) - 1] += image[1 : len(between) + 1]
+    between[: len(image) - 1] *= 0.5
+    return out
 
 
 def _chords(discs_mm: Floats, angle: Floats, t: Floats) -> Floats:
