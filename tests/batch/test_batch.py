@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,11 +123,13 @@ def test_no_file_of_a_batch_holds_a_path(mixed):
         assert str(listed.parent) not in text
 
 
-def test_what_was_refused_stays_and_what_failed_is_tried_again(mixed, batch, studies):
-    _, out, listed = mixed
+def test_what_was_refused_stays_and_what_failed_is_tried_again(mixed, batch, studies, tmp_path):
+    _, first, listed = mixed
+    out = shutil.copytree(first, tmp_path / "out")
+    later = listed.with_name("later.csv")
     before = (out / "air" / "run.json").stat().st_mtime_ns
-    listed.write_text(listed.read_text().replace("nowhere,", f"{studies.ct('P04')},{studies.labels('P04')}"))
-    again = batch(listed, out)
+    later.write_text(listed.read_text().replace("nowhere,", f"{studies.ct('P04')},{studies.labels('P04')}"))
+    again = batch(later, out)
     assert again.stdout == f"2 measured, 1 refused, 1 failed (2 by an earlier run): {out / 'cases.csv'}\n"
     assert (out / "air" / "run.json").stat().st_mtime_ns == before
 

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from canalis.batch.studies import Study, find_studies, number_studies
+from canalis.batch.studies import Study, check_names, find_studies, number_studies
 from canalis.errors import CohortError, ReadError
 from canalis.phantom.files import write_nifti
 from canalis.volume import Volume
@@ -58,7 +58,8 @@ def test_an_empty_folder_or_another_file_is_refused(tmp_path):
 def test_two_studies_of_one_name_are_refused(folder):
     (folder / "p1").mkdir()
     with pytest.raises(ReadError, match=r"another name for each study, found 'P1' and 'p1'"):
-        find_studies(folder, out=folder / "out")
+        check_names(find_studies(folder, out=folder / "out").studies)
+    check_names(number_studies(find_studies(folder, out=folder / "out").studies, folder / "out" / "key.csv"))
 
 
 def test_a_list_gives_cases_their_names_and_options(tmp_path):
@@ -87,7 +88,7 @@ def test_a_list_that_cannot_be_used_is_refused_with_its_place(tmp_path, text, sa
     path = tmp_path / "list.csv"
     path.write_text(text)
     with pytest.raises((CohortError, ReadError), match=said):
-        find_studies(path, out=tmp_path / "out")
+        check_names(find_studies(path, out=tmp_path / "out").studies)
 
 
 def test_a_key_numbers_cases_and_later_studies_get_the_next_numbers(tmp_path):

@@ -76,12 +76,12 @@ def find_studies(path: Path, *, out: Path) -> Found:
     Returns
     -------
     Found
-        At least one study, each of another name.
+        At least one study. Whether their names can be used, `check_names` tells.
 
     Raises
     ------
     ReadError
-        If there is none, two have one name, or a name is no name for a folder.
+        If there is none.
     CohortError
         If the list is no table.
     """
@@ -95,7 +95,6 @@ def find_studies(path: Path, *, out: Path) -> Found:
             f"Expected a folder of studies, or a list of them ({', '.join(LISTS)}), at {path}, found {what}. "
             "For one CT use `canalis measure`."
         )
-    _check_names(found.studies)
     return found
 
 
@@ -130,7 +129,6 @@ def number_studies(studies: Sequence[Study], key: Path) -> tuple[Study, ...]:
         raise OutputError(
             f"The key {key} cannot be written: {error.strerror}. Give another file with --key."
         ) from None
-    _check_names(numbered)
     return tuple(numbered)
 
 
@@ -225,7 +223,19 @@ def _hint(text: str, where: str) -> tuple[str, float] | None:
     return found[1], float(found[2])
 
 
-def _check_names(studies: Sequence[Study]) -> None:
+def check_names(studies: Sequence[Study]) -> None:
+    """Refuse studies whose names cannot be the names of folders, each of another.
+
+    Parameters
+    ----------
+    studies : sequence of Study
+        Those of one batch.
+
+    Raises
+    ------
+    ReadError
+        If two have one name, capitals aside, or a name is no name for a folder.
+    """
     seen: dict[str, str] = {}
     for study in studies:
         case = study.case

@@ -61,7 +61,7 @@ def batch(
     """
     from canalis.batch.results import Settings
     from canalis.batch.run import run_batch
-    from canalis.batch.studies import find_studies, number_studies
+    from canalis.batch.studies import check_names, find_studies, number_studies
     from canalis.chain import Options, check_extras
 
     if workers is not None and dask is not None:
@@ -73,6 +73,7 @@ def batch(
     if found.left_out:
         sys.stderr.write(f"canalis: {found.left_out} files of STUDIES are no CT and were left out.\n")
     named = found.studies if key is None else number_studies(found.studies, key)
+    check_names(named)
     with _stopped_by_sigterm(), _shown(len(named)) as tell:
         summary = run_batch(
             named,
