@@ -1,9 +1,10 @@
-"""What lies apart from OPLL: spurs, ossified flavum, calcified discs and metal, each with its level."""
+"""What lies apart from OPLL: spurs, ossified flavum, masses behind the dens, anterior ligament, metal."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from canalis.measurement.anterior import find_anterior_ligament
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.masses import MassProfile
 from canalis.measurement.measurements import Apart, ApartKind
@@ -21,8 +22,10 @@ METAL_REACH_MM = 25.0  # about the canal's centre in which metal matters
 METAL_STEP_MM = 1.5  # between samples: a screw is 3.5 mm thick, a plate 1 mm and bright beyond itself
 
 
-def find_apart(neck: NeckGeometry, counted: list[MassProfile]) -> tuple[Apart, ...]:
-    """Return what narrows the canal without being OPLL, head to foot.
+def find_apart(
+    neck: NeckGeometry, counted: list[MassProfile], volume: Volume | None = None
+) -> tuple[Apart, ...]:
+    """Return what is not OPLL, head to foot.
 
     Parameters
     ----------
@@ -30,15 +33,19 @@ def find_apart(neck: NeckGeometry, counted: list[MassProfile]) -> tuple[Apart, .
         The neck laid out.
     counted : list of MassProfile
         The masses that count as OPLL; the others are listed here.
+    volume : Volume or None
+        The CT, for what lies before the bodies.
 
     Returns
     -------
     tuple of Apart
-        Spurs of the front wall as "osteophyte", or "calcified disc" between endplates, spurs of the back
-        wall as "ligamentum flavum"; masses too low to involve a level as "osteophyte".
+        Spurs of the front wall as "osteophyte", or "calcified disc" between endplates, or
+        "retro-odontoid" above the axis's body; spurs of the back wall as "ligamentum flavum"; masses too
+        low to involve a level as "osteophyte"; bone that bridges a disc in front as "anterior ligament".
     """
     found = [(mass.extent.upper_mm, thing) for mass, thing in _small_masses(neck, counted)]
     found += _narrowings(neck)
+    found += find_anterior_ligament(neck, volume)
     return tuple(thing for _, thing in sorted(found, key=lambda pair: pair[0]))
 
 
@@ -48,8 +55,16 @@ def _small_masses(neck: NeckGeometry, counted: list[MassProfile]) -> list[tuple[
         thickest = float(mass.thickness_mm.max())
         if not any(mass is other for other in counted) and thickest >= LEAST_APART_MM:
             at = float(neck.frame.along_mm[int(np.argmax(mass.thickness_mm))])
-            things.append((mass, Apart("osteophyte", _level(neck.zones, at), thickest)))
+            behind_dens = lies_behind_dens(neck, mass.extent.lower_mm)
+            kind: ApartKind = "retro-odontoid" if behind_dens else "osteophyte"
+            things.append((mass, Apart(kind, _level(neck.zones, at), thickest)))
     return things
+
+
+def lies_behind_dens(neck: NeckGeometry, lower_mm: float) -> bool:
+    """Return whether what ends at a place of the centreline lies wholly above the axis's body."""
+    axis = next((v for v in neck.vertebrae if v.part == "body" and v.name == "C2"), None)
+    return axis is not None and lower_mm <= axis.upper_mm
 
 
 def _level(zones: tuple[Zone, ...], along_mm: float) -> str | None:
@@ -90,6 +105,8 @@ def _kind(neck: NeckGeometry, box: tuple[slice, ...], own: NDArray[np.bool_], pl
     if behind > own.sum() / 2:
         return "ligamentum flavum"
     heights = own.sum(axis=(1, 2))
+    if lies_behind_dens(neck, float(np.average(places, weights=heights))):
+        return "retro-odontoid"
     in_disc = np.zeros(len(places), dtype=bool)
     for zone in neck.zones:
         if zone.part == "disc":

@@ -180,6 +180,10 @@ class Measurements:
         scan, or levels have no names.
     levels : LevelNaming
         How the vertebrae got their names.
+    mode : {"unoperated", "post-operative"}
+        Post-operative where laminae were opened or taken away: AP then runs to the new back wall.
+    opened_levels : tuple of str
+        Where, head to foot.
     planes : tuple of PlaneMeasurement
         Head to foot, the worst place last.
     centerline_lps_mm : tuple of Point
@@ -190,6 +194,8 @@ class Measurements:
 
     status: Literal["measured", "partial", "refused"]
     levels: LevelNaming
+    mode: Literal["unoperated", "post-operative"] = "unoperated"
+    opened_levels: tuple[str, ...] = ()
     planes: tuple[PlaneMeasurement, ...] = ()
     narrowest: Narrowest = Narrowest(None, None, None, None)
     ossification: Ossification = Ossification(present=None)
