@@ -2,11 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from canalis.labels import LEVELS
+
+if TYPE_CHECKING:
+    from canalis.phantom.planted import Site
+    from canalis.volume import Progress
 
 OplType = Literal["continuous", "segmental", "mixed", "localized"]
 TYPES: tuple[OplType, ...] = ("continuous", "segmental", "mixed", "localized")
@@ -36,9 +40,23 @@ def phantom(
     ] = None,
     pixel_mm: Annotated[float, typer.Option(min=0.2, max=3, help="Pixel size, mm.")] = 0.4,
     slice_mm: Annotated[float, typer.Option(min=0.3, max=5, help="Distance between slices, mm.")] = 1.0,
+    into: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CT",
+            help="Plant the OPLL into this scan, blurred and grainy as it is, on its own voxels.",
+        ),
+    ] = None,
+    segmentation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --into: label map (NIfTI) that tells canal and levels, not the network.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in DIR.")] = False,
 ) -> None:
-    """Write a synthetic neck CT and the truth about it.
+    """Write a synthetic neck CT, or a real one with planted OPLL, and the truth about it.
 
     Writes ct.nii.gz or dicom/, truth.json (fields of measurements.json) and truth.nii.gz (labels of
     segmentation.nii.gz).
@@ -57,17 +75,39 @@ def phantom(
         thickness_mm=thickness_mm,
     )
     seeds = {seed: out} if count is None else {n: out / str(n) for n in range(seed, seed + count)}
+    if segmentation is not None and into is None:
+        raise typer.BadParameter("--segmentation tells where to plant: give --into too.")
     with shown_progress() as progress:
-        write_phantoms(
-            seeds,
-            wanted=wanted,
-            file_format=chosen,
-            voxel_mm=(pixel_mm, slice_mm),
-            overwrite=overwrite,
-            progress=progress,
-        )
+        if into is not None:
+            from canalis.phantom.planted_files import write_planted_scans
+
+            site = _site(into, segmentation, progress)
+            write_planted_scans(
+                seeds, site, wanted=wanted, file_format=chosen, overwrite=overwrite, progress=progress
+            )
+        else:
+            write_phantoms(
+                seeds,
+                wanted=wanted,
+                file_format=chosen,
+                voxel_mm=(pixel_mm, slice_mm),
+                overwrite=overwrite,
+                progress=progress,
+            )
     for folder in seeds.values():
         typer.echo(str(folder))
+
+
+def _site(into: Path, label_map: Path | None, progress: "Progress | None") -> "Site":
+    """Return a scan made ready for planting, by a label map or the network's."""
+    from canalis.chain import read_drawn
+    from canalis.phantom.planted import survey
+    from canalis.read import read_volume
+    from canalis.segment import segment
+
+    volume = read_volume(into, progress=progress)
+    found = segment(volume, progress=progress) if label_map is None else read_drawn(label_map, volume)
+    return survey(volume, found)
 
 
 def _type(name: str | None) -> OplType | None:
