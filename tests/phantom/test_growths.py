@@ -6,41 +6,24 @@ import numpy as np
 import pytest
 
 from canalis.phantom.canal import canal_at
-from canalis.phantom.curve import spine_lattice
 from canalis.phantom.ossification import Growth, Wanted, plan_growths
 from canalis.phantom.plan import plan_neck, wall_shifts
-from canalis.phantom.render import SPUR_BLEND_MM, render
-from canalis.phantom.scanner import Scanner
+from canalis.phantom.render import SPUR_BLEND_MM
 from canalis.phantom.structures import Structure
-from canalis.phantom.surroundings import plan_surroundings
 from canalis.phantom.truth import section_at, truth_of
 
-SEED = 2_000_100
-C4, C5 = 3, 4
-PIXEL_MM = 0.5
+from .drawing import C4, C5, PIXEL_MM, SEED, drawn
 
 
 @pytest.fixture(scope="module")
 def neck():
-    return plan_neck(np.random.default_rng(SEED))
+    return replace(plan_neck(np.random.default_rng(SEED)), density=1.0)
 
 
 @pytest.fixture(scope="module")
 def disc(neck):
     """The place of the disc between C4 and C5 along the curve: lower and upper edge."""
     return neck.vertebrae[C5].upper_mm, neck.vertebrae[C4].lower_mm
-
-
-def drawn(neck, growths, *, middle, half=(26.0, 30.0, 16.0)):
-    """Densities and labels about a place, with each voxel's spine coordinates."""
-    center = neck.curve.point_at(middle)
-    low, high = center - half, center + half
-    sizes = np.round((high - low) / PIXEL_MM).astype(int)
-    scanner = Scanner(PIXEL_MM, PIXEL_MM, sizes[1], sizes[0], tuple(low), sizes[2])
-    rng = np.random.default_rng(SEED)
-    made = render(neck, tuple(growths), plan_surroundings(rng, neck, low - 4, high + 4), scanner, rng)
-    z, y, x = scanner.places()
-    return made, spine_lattice(neck.curve, low, high).draw(z, y, x)
 
 
 def rim(neck, **changes):

@@ -175,6 +175,7 @@ class Wanted:
 
 
 PRESENT_SHARE = 0.62
+THIN_SHARE, LATERAL_SHARE, FUSED_SHARE = 0.28, 0.35, 0.25  # of necks with OPLL
 CORNERS_SHARE = 0.55  # of bodies: the middle of the wall lies before its corners
 LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
 BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body
@@ -212,10 +213,10 @@ def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Gr
     kind = wanted.type or TYPES[rng.choice(len(TYPES), p=TYPE_SHARES)]
     spans = wanted.levels or _spans(rng, kind)
     look = draw_density(rng)
-    thickest = wanted.thickness_mm or float(
-        np.clip(rng.lognormal(THICKNESS_LOG_MEAN, THICKNESS_LOG_SD), 1.5, 12)
-    )
-    side = rng.normal(0, 1.2) if rng.random() < 0.7 else float(rng.choice([-1, 1]) * rng.uniform(2.5, 6))
+    thickest = wanted.thickness_mm or _thickness(rng)
+    lateral = rng.random() < LATERAL_SHARE
+    side = float(rng.choice([-1, 1]) * rng.uniform(3, 8) if lateral else rng.normal(0, 1.2))
+    fused = rng.random() < FUSED_SHARE
     masses = []
     for number, span in enumerate(spans):
         low, high = _ends(
@@ -234,7 +235,21 @@ def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Gr
                 exact=bool(wanted.thickness_mm),
             )
         )
+    if fused and kind != "localized":
+        masses = [_fused(rng, mass) for mass in masses]
     return tuple(masses)
+
+
+def _thickness(rng: np.random.Generator) -> float:
+    if rng.random() < THIN_SHARE:
+        return float(rng.uniform(1.6, 3.2))
+    return float(np.clip(rng.lognormal(THICKNESS_LOG_MEAN, THICKNESS_LOG_SD), 1.5, 12))
+
+
+def _fused(rng: np.random.Generator, mass: Growth) -> Growth:
+    """Return a mass whose cortex and marrow are those of the bodies it lies on."""
+    cortex = float(rng.uniform(0.4, 1.3))
+    return replace(mass, joined=EVERY_BONE, gap_mm=0.0, soft_mm=0.0, layer=(0.0, 0.0), rim_mm=cortex)
 
 
 def _spans(rng: np.random.Generator, kind: str) -> tuple[tuple[str, ...], ...]:
@@ -265,7 +280,7 @@ def _ends(
     if localized:
         above = vertebrae[0]
         below = neck.vertebrae[above.index + 1]
-        reach = (1.6, 3.6) if near else (0.8, 2.4)
+        reach = (1.6, 3.6) if near else (1.2, 2.7)
         return below.upper_mm - rng.uniform(*reach), above.lower_mm + rng.uniform(*reach)
     top, bottom = vertebrae[0], vertebrae[-1]
     single = len(span) == 1
@@ -286,11 +301,11 @@ def _lower_end(rng: np.random.Generator, v: Vertebra, near: bool, *, single: boo
 
 def draw_density(rng: np.random.Generator) -> Look:
     """Return how dense an OPLL is at its rim and inside, and how its edge fades, drawn at random."""
-    kind = rng.choice(4, p=[0.35, 0.3, 0.25, 0.1])
+    kind = rng.choice(4, p=[0.35, 0.28, 0.22, 0.15])
     if kind == 0:  # mature: a cortical rim about marrow
         return {
             "rim_hu": rng.uniform(750, 1400),
-            "core_hu": rng.uniform(200, 550),
+            "core_hu": rng.uniform(90, 550),
             "rim_mm": rng.uniform(0.5, 1.3),
             "soft_mm": 0.0,
         }
@@ -328,6 +343,8 @@ def _one_mass(
         if length > 10
         else float(np.clip(rng.normal(10, 2), 5, 14))
     )
+    if abs(side) > 2.5:
+        width = min(width, float(rng.uniform(5, 11)))
     width = min(width, float(canal.lr.min()) - 4.0)
     center = float(
         np.clip(
@@ -373,6 +390,8 @@ def _plan_others(rng: np.random.Generator, neck: Neck) -> tuple[Growth, ...]:
     others: list[Growth] = []
     for i in range(C2, C7 + 1):
         upper, lower = neck.vertebrae[i], neck.vertebrae[i + 1]
+        if upper.block:
+            continue
         if rng.random() < CORNERS_SHARE:
             others += _corners(rng, lower)
         if rng.random() < LIPPED_SHARE:

@@ -39,6 +39,10 @@ DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
 SLIPPED_SHARE, RETRO_SHARE, STEP_SD_MM = 0.15, 0.7, 0.3  # of necks; the last between any two bodies
 VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three times that of worn ones
 OPERATED_SHARE = 0.04
+BLOCK_SHARE, BLOCK_C2_SHARE, FUSED_FACETS_SHARE = 0.05, 0.55, 0.06  # of necks; the second of blocks
+CERVICAL_RIB_SHARE, OPEN_RING_SHARE = 0.07, 0.05  # 1 and 4 % of people; more, to learn them
+THIN_BONE_SHARE, DENSE_BONE_SHARE = 0.1, 0.08
+KYPHOTIC_SHARE, SCOLIOTIC_SHARE = 0.06, 0.08
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
 
 
@@ -89,6 +93,13 @@ class Vertebra:
     """Of the middle of the disc below: gas, or calcified."""
     core: tuple[float, float, float] = (0.0, 8.0, 5.0)
     """Where that lies: off the midline, half-width, and half-depth, mm."""
+    block: bool = False
+    """Whether it is one bone with the vertebra below."""
+    block_above: bool = False
+    rib: tuple[float, float] = (0.0, 0.0)
+    """Length of a cervical rib on its right and left, mm."""
+    cleft: float = 0.0
+    """Width of a gap in the posterior arch of C1, mm."""
 
     @property
     def name(self) -> str:
@@ -168,6 +179,8 @@ class Neck:
         mm.
     size : float
         1 for a man of middle size.
+    density : float
+        Of its bone, 1 for the usual: thin bone below, dense above.
     operation : Operation or None
         What was done to it; ``canal`` then has ``lift``, mm.
     """
@@ -182,6 +195,8 @@ class Neck:
     ring_slope: float
     size: float
     female: bool
+    density: float = 1.0
+    """Of the marrow bone, beside what is usual."""
     operation: Operation | None = None
 
     @property
@@ -216,10 +231,15 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     female = bool(rng.random() < 0.45)
     size = float(np.clip(rng.normal(0.92 if female else 1.0, 0.06), 0.78, 1.18))
     heights, discs = _heights(rng, size)
+    block = _block(rng)
+    if block is not None:
+        discs[block] = min(float(rng.uniform(1.0, 2.5)), discs[block])
     dens_length = float(np.clip(rng.normal(DENS_LENGTH_MEAN, DENS_LENGTH_SD), 12, 21)) * size
     places = _places(heights, discs, dens_length)
     vertebrae = tuple(_plan_vertebra(rng, i, places, heights, size) for i in range(len(NAMES)))
-    vertebrae = _slipped(rng, vertebrae)
+    vertebrae = _with_anomalies(rng, _slipped(rng, vertebrae), block)
+    density = _density(rng)
+    vertebrae = tuple(_with_cortex(v, density) for v in vertebrae)
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
     neck = Neck(
         curve=_curve(rng, places, s_mm),
@@ -232,6 +252,7 @@ def plan_neck(rng: np.random.Generator) -> Neck:
         ring_slope=float(np.tan(np.radians(np.clip(rng.normal(18, 7), 0, 32)))),
         size=size,
         female=female,
+        density=density,
     )
     kind = OPERATIONS[int(rng.integers(len(OPERATIONS)))] if rng.random() < OPERATED_SHARE else None
     return operated(neck, plan_operation(rng, kind) if kind else None)
@@ -370,6 +391,60 @@ def _disc_look(rng: np.random.Generator, *, worn: bool) -> DiscLook:
     return DiscLook(disc_hu=hu, core_hu=core, core=where)
 
 
+def _block(rng: np.random.Generator) -> int | None:
+    """Return the upper vertebra of a block, C2 most often; None where there is none."""
+    if rng.random() >= BLOCK_SHARE:
+        return None
+    return C2 if rng.random() < BLOCK_C2_SHARE else int(rng.integers(C2 + 1, C7))
+
+
+def _density(rng: np.random.Generator) -> float:
+    kind = rng.random()
+    if kind < THIN_BONE_SHARE:
+        return float(rng.uniform(0.3, 0.6))
+    return float(rng.uniform(1.3, 1.8)) if kind > 1 - DENSE_BONE_SHARE else 1.0
+
+
+def _with_cortex(v: Vertebra, density: float) -> Vertebra:
+    """Return a vertebra whose cortex is as thin as its bone is weak."""
+    share = float(np.sqrt(density))
+    return replace(v, cortex_body=v.cortex_body * share, cortex_arch=v.cortex_arch * share)
+
+
+def _with_anomalies(
+    rng: np.random.Generator, vertebrae: tuple[Vertebra, ...], block: int | None
+) -> tuple[Vertebra, ...]:
+    """Return vertebrae with a block, thin or thick laminae, fused facets, cervical ribs, an open ring."""
+    out = list(vertebrae)
+    thick = float(rng.uniform(0.6, 1.6)) if rng.random() < 0.15 else 1.0
+    out = [replace(v, lamina_thickness=v.lamina_thickness * thick) for v in out]
+    if rng.random() < OPEN_RING_SHARE:
+        out[C1] = replace(out[C1], cleft=float(rng.uniform(1.5, 9)))
+    if rng.random() < CERVICAL_RIB_SHARE:
+        lengths = rng.uniform(8, 30, 2)
+        sides = ((1, 1), (1, 0), (0, 1))[int(rng.integers(3))]
+        out[C7] = replace(out[C7], rib=(float(lengths[0] * sides[0]), float(lengths[1] * sides[1])))
+    if rng.random() < FUSED_FACETS_SHARE:
+        i = int(rng.integers(C2 + 1, C7))
+        out[i], out[i + 1] = (replace(v, joint_gap=-1.0) for v in out[i : i + 2])
+    if block is not None:
+        upper, lower = out[block], out[block + 1]
+        out[block], out[block + 1] = (
+            replace(upper, block=True),
+            replace(lower, block_above=True, shift=upper.shift),
+        )
+        if rng.random() < 0.5:  # arches joined too
+            longer = float(rng.uniform(4, 8))
+            out[block] = replace(
+                out[block],
+                joint_gap=-1.0,
+                lamina_height=upper.lamina_height + longer,
+                lamina_drop=upper.lamina_drop + longer / 2,
+            )
+            out[block + 1] = replace(out[block + 1], joint_gap=-1.0)
+    return tuple(out)
+
+
 def _slipped(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
     """Return vertebrae that stand a little before or behind each other; sometimes one has slipped."""
     shifts = np.zeros(len(vertebrae))
@@ -428,6 +503,8 @@ def _eased(spans: list[tuple[float, float]], values: list[float], s_mm: Floats) 
 def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:
     t1 = rng.normal(T1_TILT_MEAN_DEG, T1_TILT_SD_DEG)
     cobb = np.clip(rng.normal(COBB_MEAN_DEG, COBB_SD_DEG), *COBB_RANGE_DEG)
+    if rng.random() < KYPHOTIC_SHARE:
+        cobb = rng.uniform(-35, -10)
     tilts = np.zeros(len(places))
     tilts[C7] = t1 - rng.uniform(0, 4)
     share = np.cumsum(np.clip(rng.normal(1, 0.45, C7 - C2), 0, None))
@@ -439,7 +516,8 @@ def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve
     ends = [places[-1] - 70, *places[::-1], places[0] + 150]
     tilt = PchipInterpolator(ends, [tilts[-1], *tilts[::-1], tilts[C1]])(s_mm)
     along = (s_mm - places[-1]) / (places[0] - places[-1])
-    sway = rng.normal(0, 2.5) + rng.normal(0, 3.0) * np.sin(
+    swing = 10.0 if rng.random() < SCOLIOTIC_SHARE else 3.0
+    sway = rng.normal(0, 2.5) + rng.normal(0, swing) * np.sin(
         np.pi * (along * rng.uniform(0.6, 2) + rng.random())
     )
     head_turn = rng.normal(0, 6) + (rng.normal(0, 12) if rng.random() < 0.25 else 0.0)

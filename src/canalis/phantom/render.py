@@ -15,7 +15,7 @@ from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
 from canalis.phantom.surroundings import Surroundings, fill, rib_level
-from canalis.phantom.vertebra import Bones, bones_of
+from canalis.phantom.vertebra import BLOCK_OVERLAP_MM, Bones, bones_of
 
 Array = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -25,6 +25,7 @@ SIDE_MM, FRONT_MM, BACK_MM, ABOVE_MM, BELOW_MM = 46.0, 36.0, 62.0, 30.0, 52.0
 CORD_HU = 36.0
 GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther from it
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
+BLOCK_REACH_MM = 4.5
 CORE_MM = 1.4  # half the height of a disc's core
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
@@ -258,13 +259,15 @@ class _Painter:
             self._label(box, (bones.disc < 0) & free, Structure.DISC, level)
         grain = self.texture[tuple(k % n for k, n in zip(box.where, self.texture.shape, strict=True))]
         marrow = (
-            self.scanner.trabecular_hu * (0.78 if v.index >= C7 else 1.0) + self.scanner.texture_hu * grain
+            self.neck.density * self.scanner.trabecular_hu * (0.78 if v.index >= C7 else 1.0)
+            + self.scanner.texture_hu * grain
         )
         parts = [(bones.arch, Structure.ARCH), (bones.body, Structure.BODY)]
         if bones.dens is not None:
             parts.append((bones.dens, Structure.DENS))
         bare = np.minimum.reduce([d for d, _ in parts])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
+        self._without_endplates(box, bones, cortex)
         whole = self._with_spurs(box, canal, bones, bare, cortex)
         inner = np.clip(0.5 - (whole + cortex) / self._softness, 0, 1)
         cleft = self._cleft(box, canal)
@@ -272,8 +275,20 @@ class _Painter:
         value = value + cleft * (np.float32(90.0) - value)
         self._blend(box, whole, value)
         self._label(box, (whole < 0) & (bare >= 0) & (from_canal >= 0), Structure.OSTEOPHYTE, level)
+        if bones.rib is not None:
+            inner = np.clip(0.5 - (bones.rib + v.cortex_arch) / self._softness, 0, 1)
+            self._blend(box, bones.rib, self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner)
+            self._label(box, bones.rib < 0, Structure.OTHER_RIB, level)
         for d, structure in parts:
             self._label(box, (d < 0) & (d <= bare + 1e-6) & (from_canal >= 0), structure, level)
+
+    def _without_endplates(self, box: _Box, bones: Bones, cortex: Array) -> None:
+        """Let marrow run through a block: no cortex where its two bodies meet."""
+        v = box.vertebra
+        for joined, endplate in ((v.block, v.lower_mm - BLOCK_OVERLAP_MM), (v.block_above, v.upper_mm)):
+            if joined:
+                met = (np.abs(box.s - endplate) < BLOCK_REACH_MM) & (bones.around < -1.2)
+                cortex[met & (bones.arch > 0)] = -1.0
 
     def _with_spurs(self, box: _Box, canal: CanalSection, bones: Bones, bare: Array, cortex: Array) -> Array:
         """Return the distance to a vertebra with its spurs; writes their cortex into ``cortex``."""
@@ -404,6 +419,8 @@ def _half_widths(v: Vertebra) -> Array:
         return np.where(y < -22, 26, np.where(y > 16, 30, 47)).astype(np.float32)
     front, tip = 0.62 * v.width + 6, max(v.transverse_tip + 5, 32.0)
     low, high = (-16, 17) if v.index <= C7 else (-11, 24)
+    if any(v.rib):
+        low, tip = -24, SIDE_MM
     return np.where(y < low, front, np.where(y > high, 13, tip)).astype(np.float32)
 
 

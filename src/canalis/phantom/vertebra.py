@@ -16,6 +16,7 @@ from canalis.phantom.plan import C1, C2, C7, Neck, Operation, Vertebra
 Array = NDArray[np.floating]
 
 GUTTER_MM, INNER_CORTEX_MM = 2.5, 1.0  # width of a laminoplasty's hinge, and what it leaves
+BLOCK_OVERLAP_MM = 2.5  # how far a block's upper body reaches into its lower: past the hollow of its endplate
 FAR = 50.0  # a distance that is outside of everything
 
 
@@ -29,6 +30,8 @@ class Bones:
     disc: Array | None
     around: Array
     """Distance to the outside of the body's waist, carried on past its endplates."""
+    rib: Array | None
+    """Distance to the ribs of a cervical vertebra; None where it has none."""
     arc: Array
     """Way around that outside from its foremost line, to the left, mm."""
 
@@ -68,6 +71,9 @@ def bones_of(
     body[ahead], disc[ahead], around[ahead], arc[ahead] = _body_and_disc(
         vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead)
     )
+    if vertebra.block:
+        body, disc = smooth_min(body, disc, 1.0), np.full_like(x, FAR)
+    rib = _ribs(vertebra, x=x, y=y, w=w, canal=canal) if any(vertebra.rib) else None
     dens = None
     if vertebra.index == C2:
         dens = _dens(neck, x=x, y=y, s=s, canal=canal)
@@ -78,7 +84,7 @@ def bones_of(
     arch = _arch(vertebra, split=split, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
     if opened is not None:
         arch = np.maximum(arch, -_taken_away(opened, x=x, y=y, canal=canal, from_canal=from_canal))
-    return Bones(body=body, arch=arch, dens=dens, disc=disc, around=around, arc=arc)
+    return Bones(body=body, arch=arch, dens=dens, disc=disc, around=around, rib=rib, arc=arc)
 
 
 def _taken_away(done: Operation, *, x: Array, y: Array, canal: CanalSection, from_canal: Array) -> Array:
@@ -93,6 +99,21 @@ def _taken_away(done: Operation, *, x: Array, y: Array, canal: CanalSection, fro
         return np.asarray(np.minimum(gutter, np.maximum(np.abs(x) - done.half_gap_mm, -y)))
     cut = np.abs(x * done.open_side - half + 1.0) - 2.5
     return np.asarray(np.minimum(gutter, np.maximum(cut, canal.back_before(x) - 1.5 - y)))
+
+
+def _ribs(v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection) -> Array:
+    """Return the distance to ribs from the transverse processes, outwards, forwards and down."""
+    out = np.full_like(x, FAR)
+    for sign, length in zip((-1, 1), v.rib, strict=True):
+        if not length:
+            continue
+        start = np.array([v.transverse_tip - 6.0, 2.0, 1.0])
+        along = np.array([0.45, -0.72, -0.53])
+        at = [k - k0 for k, k0 in zip((x * sign, y, w), start, strict=True)]
+        share = np.clip(sum(k * d for k, d in zip(at, along, strict=True)), 0, length)
+        away = np.sqrt(sum((k - share * d) ** 2 for k, d in zip(at, along, strict=True)))
+        out = np.minimum(out, away - 3.6)
+    return np.asarray(out)
 
 
 def _block(x: Array, y: Array, w: Array, hx: float, hy: float, hw: float, radius: float) -> Array:
@@ -128,7 +149,9 @@ def _body_and_disc(
     wall = y - canal.front(x)
     body = smooth_max(smooth_max(around, ends, 1.5), wall, 0.8)
     disc_top = bottom
-    disc_bottom = -v.below_mm + v.height / 2  # the next upper endplate, near enough for soft tissue
+    disc_bottom = (
+        -v.below_mm + v.height / 2 - (BLOCK_OVERLAP_MM if v.block else 0.0)
+    )  # the next upper endplate, near enough for soft tissue
     inside = smooth_max(around + 0.5, wall - 0.3, 1.0)
     disc = np.maximum(inside, np.maximum(w - disc_top, disc_bottom - w))
     arc = np.arctan2(x, -ahead) * (rx + ry) / 2
@@ -175,8 +198,10 @@ def _ring(
     process = np.maximum(process, -hole)
     arch = smooth_min(smooth_min(band, mass, 2.0), process, 1.5)
     arch = np.maximum(arch, -dens_room)
+    if v.cleft:
+        arch = np.maximum(arch, -np.maximum(x - v.cleft / 2, middle - y))
     far = np.full_like(arch, FAR)
-    return Bones(body=far, arch=arch, dens=None, disc=None, around=far, arc=far)
+    return Bones(body=far, arch=arch, dens=None, disc=None, around=far, rib=None, arc=far)
 
 
 def _arch(

@@ -1,0 +1,117 @@
+"""Uncommon necks: blocks, cervical ribs, open rings, fused masses; their labels and levels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from canalis.phantom.canal import canal_at
+from canalis.phantom.ossification import EVERY_BONE, Growth, Wanted, plan_growths
+from canalis.phantom.plan import C1, C7, plan_neck
+from canalis.phantom.structures import Structure
+from canalis.phantom.truth import section_at, truth_of
+from canalis.phantom.vertebra import bones_of
+
+from .drawing import C4, C5, PIXEL_MM, SEED, drawn
+
+SEEDS = range(SEED, SEED + 300)
+
+
+def changed(neck, index, **changes):
+    vertebrae = list(neck.vertebrae)
+    vertebrae[index] = replace(vertebrae[index], **changes)
+    return replace(neck, vertebrae=tuple(vertebrae))
+
+
+@pytest.fixture(scope="module")
+def neck():
+    return replace(plan_neck(np.random.default_rng(SEED)), density=1.0)
+
+
+def test_a_block_has_no_disc_but_bone_from_body_to_body(neck):
+    disc_mm = neck.vertebrae[C4].lower_mm - neck.vertebrae[C5].upper_mm
+    joined = changed(changed(neck, C4, block=True), C5, block_above=True)
+    at_disc = neck.vertebrae[C4].lower_mm - disc_mm / 2
+    counts, densities = [], []
+    for made, (x, y, s) in (drawn(n, (), middle=at_disc, half=(14.0, 26.0, 12.0)) for n in (neck, joined)):
+        canal = canal_at(neck, s)
+        inside = (np.abs(x) < 6) & (np.abs(y - canal.front(x) + 9) < 4)
+        inside &= np.abs(s - at_disc) < disc_mm / 2 + 3
+        counts.append(np.bincount(made.structure[inside], minlength=7)[[Structure.DISC, Structure.BODY]])
+        densities.append(np.median(made.hu[inside & (np.abs(s - at_disc) < 1)]))
+    assert counts[0][0] > 0
+    assert counts[1][0] == 0
+    assert counts[1][1] == inside.sum()
+    assert densities[0] < 150 < densities[1]
+
+
+def test_a_rib_on_c7_is_no_first_rib_and_carries_c7s_level(neck):
+    ribbed = changed(neck, C7, rib=(0.0, 20.0))
+    made, (x, _, _) = drawn(ribbed, (), middle=neck.vertebrae[C7].s_mm, half=(46.0, 34.0, 14.0))
+    bare, _ = drawn(neck, (), middle=neck.vertebrae[C7].s_mm, half=(46.0, 34.0, 14.0))
+    new = (made.structure == Structure.OTHER_RIB) & (bare.structure != Structure.OTHER_RIB)
+    assert new.sum() * PIXEL_MM**3 > 200
+    assert (made.level[new] == C7 + 1).all()
+    assert (x[new] > 15).all()
+    assert (made.structure == Structure.FIRST_RIB).sum() <= (bare.structure == Structure.FIRST_RIB).sum()
+
+
+def test_an_open_ring_of_c1_has_a_gap_behind_and_the_same_canal(neck):
+    v = neck.vertebrae[C1]
+    y, x = (k.ravel() for k in np.mgrid[5:30:0.5, -12:12:0.5].astype(np.float32))
+    s = np.full_like(x, v.s_mm)
+    canal = canal_at(neck, s)
+    bones = [
+        bones_of(n, n.vertebrae[C1], x=x, y=y, s=s, canal=canal, from_canal=canal.distance(x, y)).arch < 0
+        for n in (neck, changed(neck, C1, cleft=6.0))
+    ]
+    assert (bones[0] & (np.abs(x) < 3)).any()
+    assert not (bones[1] & (np.abs(x) < 3)).any()
+    assert (bones[1] & (np.abs(x) > 4)).any()
+
+
+def test_a_fused_mass_is_opll_whose_marrow_is_the_bodys(neck):
+    low, high = neck.vertebrae[C5].s_mm, neck.vertebrae[C4].s_mm
+    mass = Growth(
+        kind="opll", wall="front", low_mm=low - 6, high_mm=high + 6, taper_low_mm=4, taper_high_mm=4,
+        height_mm=5.0, center_x_mm=0.0, width_mm=14.0, rim_mm=0.7, joined=EVERY_BONE,
+    )  # fmt: skip
+    made, (x, y, s) = drawn(neck, [mass], middle=low, half=(14.0, 26.0, 12.0))
+    canal = canal_at(neck, s)
+    up = y - canal.front(x)
+    np.testing.assert_array_equal(
+        made.structure == Structure.OSSIFICATION,
+        (canal.distance(x, y) < 0) & (up < mass.height(x, s)) & (mass.height(x, s) > 0),
+    )
+    wall = (np.abs(up) < 0.8) & (np.abs(x) < 4) & (np.abs(s - low) < 4)
+    assert np.median(made.hu[wall]) < 500  # marrow of 330 HU on average, no cortex of 1350
+    assert section_at(neck, (mass,), low).thickness.max() == pytest.approx(5.0, abs=0.05)
+    assert truth_of(neck, (mass,), low_z_mm=-80, high_z_mm=150).ossification.present is True
+
+
+def test_what_is_uncommon_comes_as_often_as_planned():
+    necks = [plan_neck(np.random.default_rng(seed)) for seed in SEEDS]
+    shares = {
+        "block": (np.mean([any(v.block for v in n.vertebrae) for n in necks]), 0.05),
+        "cervical rib": (np.mean([any(n.vertebrae[C7].rib) for n in necks]), 0.07),
+        "open ring": (np.mean([n.vertebrae[C1].cleft > 0 for n in necks]), 0.05),
+        "operated": (np.mean([n.operation is not None for n in necks]), 0.04),
+        "thin bone": (np.mean([n.density < 1 for n in necks]), 0.1),
+    }
+    for name, (found, planned) in shares.items():
+        assert abs(found - planned) < 3 * np.sqrt(planned / len(necks)), name
+
+
+def test_masses_of_training_necks_are_thin_lateral_and_fused_as_often_as_planned():
+    rng = np.random.default_rng(SEED)
+    masses = [
+        plan_growths(np.random.default_rng(seed), plan_neck(rng), Wanted(present=True, type="segmental"))[0]
+        for seed in SEEDS
+    ]
+    n = len(masses)
+    for found, planned in (
+        ([m.joined == EVERY_BONE for m in masses], 0.25),
+        ([abs(m.center_x_mm) > 2.5 for m in masses], 0.35),
+    ):
+        assert abs(np.mean(found) - planned) < 3 * np.sqrt(planned / n) + 0.03
+    assert np.mean([m.height_mm < 3.2 for m in masses]) > 0.25
