@@ -4,7 +4,7 @@ Masses of 2 to 9 mm in the Visible Human's neck (C2 to C5) and in two label maps
 (C2 to C7), several in a scan, far apart. The wall that they sit on is read from the CT; the label map
 that gives centreline and bodies is VerSe's own, and for the Visible Human the network's, made once and
 kept in ``--work``. A scan of each neck without masses says what is found where none was planted.
-Reads ../shared/data or $CANALIS_DATA; $CANALIS_MODELS chooses other networks: give each its own --rows.
+Reads ../shared/data or $CANALIS_DATA; $CANALIS_MODELS chooses other networks; rows say which.
 """
 
 import argparse
@@ -30,8 +30,10 @@ from canalis.phantom.planted_truth import line_at
 from canalis.read import read_volume
 from canalis.report.label_map import resample_labels, write_label_map
 from canalis.segment import segment
+from canalis.segment.models import model_hashes
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Mask
+from kept_rows import measured_rows
 from verse_dress import RAS_TO_LPS, closed_rings, dressed
 
 FIRST_SEED = 3_000_000
@@ -43,6 +45,7 @@ FOUND_MM, FOUND_OVER_MM = 1.0, 3.0  # involved, by the definitions
 APART_MM = 6.0  # between two masses of a scan
 BESIDE_MM = 4.0  # beyond a mass's ends, where what is found is still the mass
 TUBE_LR_MM, TUBE_AP_MM = 11.0, 6.8  # half axes of the canal that tells where VerSe's centreline runs
+BEYOND_MM = 14.0  # that the line is drawn on beyond the closed rings
 NOISE_HU, SLICE_MM = 40.0, 1.25
 
 Floats = NDArray[np.float64]
@@ -70,7 +73,7 @@ def dressed_verse(path: Path, seed: int) -> Site:
     named = Mask(np.asarray(image.dataobj).astype(np.uint8), RAS_TO_LPS @ image.affine)
     own = resample_labels(named, shape=volume.shape, affine=volume.affine)
     labels = np.where((own > 0) & (own <= 9), own + (FIRST_VERTEBRA - 1), 0).astype(np.uint8)
-    centers = np.array([cut[0] for cut in closed_rings(bone)[0]])
+    centers = drawn_on(np.array([cut[0] for cut in closed_rings(bone)[0]]))
     z = volume.to_lps(np.stack([np.arange(volume.shape[0])] + [np.zeros(volume.shape[0])] * 2, -1))[:, 2]
     y, x = (
         volume.affine[a, 3] + volume.affine[a, b] * np.arange(n)
@@ -83,6 +86,16 @@ def dressed_verse(path: Path, seed: int) -> Site:
         labels[k][inside & (own[k] == 0)] = RESIDUAL_CANAL
     naming = LevelNaming(True, "hint", "Levels as VerSe names them.")
     return survey(volume, Segmentation(Mask(labels, volume.affine), naming))
+
+
+def drawn_on(centers: Floats) -> Floats:
+    """Return a line drawn on straight at both ends, so that C2's and T1's bodies lie along it."""
+    ordered = centers[np.argsort(centers[:, 2])]
+    ends = []
+    for end, inner in ((ordered[0], ordered[3]), (ordered[-1], ordered[-4])):
+        way = (end - inner) / np.linalg.norm(end - inner)
+        ends.append(end + BEYOND_MM * way)
+    return np.concatenate([ends[:1], ordered, ends[1:]])
 
 
 def sites(work: Path) -> dict[str, Any]:
@@ -162,7 +175,9 @@ def found_profile(site: Site, found: Measurements) -> tuple[Floats, Floats]:
     along = np.array([site.neck.frame.place_of(np.array(p.center_lps_mm)) for p in found.profile])
     thickness = np.array([p.thickness_mm for p in found.profile])
     order = np.argsort(along)
-    grid = np.arange(site.neck.frame.along_mm[0], site.neck.frame.along_mm[-1], 0.5)
+    reach = site.neck.frame.along_mm
+    low, high = min(reach[0], along.min(initial=0.0)), max(reach[-1], along.max(initial=0.0))
+    grid = np.arange(low, high, 0.5)
     if not len(along):
         return grid, np.zeros_like(grid)
     return grid, np.interp(grid, along[order], thickness[order], left=0.0, right=0.0)
@@ -273,29 +288,32 @@ def main() -> None:
     asked = parser.parse_args()
     asked.work.mkdir(parents=True, exist_ok=True)
     kept = asked.rows or asked.work / "rows.jsonl"
-    known = (
-        {(r["neck"], r["seed"]): r for r in map(json.loads, kept.read_text().splitlines())}
-        if kept.exists()
-        else {}
-    )
-    makers, ready, rows = sites(asked.work), {}, []
-    for name, seed, masses in cases_of(list(makers), QUICK_MASSES if asked.quick else MASSES):
-        if (name, seed) not in known:
-            if name not in ready:
-                ready = {name: makers[name]()}  # one neck in memory at a time where cases follow one another
-            known[name, seed] = row_of(ready[name], name, seed, masses, asked.pictures)
-            with kept.open("a") as file:
-                file.write(json.dumps(known[name, seed]) + "\n")
-        row = known[name, seed]
+    makers = sites(asked.work)
+    ready: dict[str, Site] = {}
+    cases = {
+        f"{name} {seed}": (name, seed, masses)
+        for name, seed, masses in cases_of(list(makers), QUICK_MASSES if asked.quick else MASSES)
+    }
+
+    def measured(case: str) -> dict[str, Any]:
+        name, seed, masses = cases[case]
+        if name not in ready:
+            ready.clear()  # one neck in memory: the cases of a neck follow one another
+            ready[name] = makers[name]()
+        return row_of(ready[name], name, seed, masses, asked.pictures)
+
+    rows = []
+    for row in measured_rows(cases, measured, kept, key="case", stamp=model_hashes()):
         rows.append(row)
         told = ", ".join(f"{m['level']} {m['truth_mm']:.1f} found {m['found_mm']:.1f}" for m in row["masses"])
-        print(f"{name:8} {seed} {told or 'none planted'}; elsewhere {len(row['elsewhere'])}", flush=True)
+        print(f"{row['case']} {told or 'none planted'}; elsewhere {len(row['elsewhere'])}", flush=True)
     figures = figures_of(rows)
     for name in figures["all"]:
         values = [figures[kind][name] for kind in ("all", "vhm", "verse")]
         print(f"{name:28}", *(f"{v:.3f}" if isinstance(v, float) else v for v in values), sep="  ")
     if asked.json:
         machine = {"machine": platform.platform(), "python": platform.python_version()}
+        machine |= {"models": model_hashes()}
         print(json.dumps({**figures, **machine, "canalis": metadata.version("canalis")}))
 
 
