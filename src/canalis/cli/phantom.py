@@ -9,6 +9,7 @@ import typer
 from canalis.labels import LEVELS
 
 if TYPE_CHECKING:
+    from canalis.phantom.plan import OperationKind
     from canalis.phantom.planted import Site
     from canalis.volume import Progress
 
@@ -30,6 +31,10 @@ def phantom(
     ] = None,
     thickness_mm: Annotated[
         float | None, typer.Option(metavar="X", min=0.5, max=12, help="Greatest thickness of the OPLL, mm.")
+    ] = None,
+    operation: Annotated[
+        str | None,
+        typer.Option(metavar="O", help="The same neck opened: laminectomy, open-door or french-door."),
     ] = None,
     file_format: Annotated[str, typer.Option("--format", metavar="F", help="nifti or dicom.")] = "nifti",
     count: Annotated[
@@ -73,8 +78,11 @@ def phantom(
         type=_type(type_),
         levels=parse_levels(levels),
         thickness_mm=thickness_mm,
+        operation=_operation(operation),
     )
     seeds = {seed: out} if count is None else {n: out / str(n) for n in range(seed, seed + count)}
+    if operation is not None and into is not None:
+        raise typer.BadParameter("--operation opens a synthetic neck: leave --into out.")
     if segmentation is not None and into is None:
         raise typer.BadParameter("--segmentation tells where to plant: give --into too.")
     with shown_progress() as progress:
@@ -118,6 +126,16 @@ def _type(name: str | None) -> OplType | None:
         if name == known:
             return known
     raise typer.BadParameter(f"Expected --type {', '.join(TYPES)} or none, found {name}.")
+
+
+def _operation(name: str | None) -> "OperationKind | None":
+    """Return the operation wanted; None for none; wrong usage for another word."""
+    from canalis.phantom.plan import OPERATIONS
+
+    known = {kind.replace(" ", "-"): kind for kind in OPERATIONS}
+    if name is not None and name not in known:
+        raise typer.BadParameter(f"Expected --operation {', '.join(known)}, found {name}.")
+    return known[name] if name else None
 
 
 def parse_levels(levels: str | None) -> tuple[tuple[str, ...], ...]:
