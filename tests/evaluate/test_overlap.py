@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from canalis.errors import ReadError
-from canalis.evaluate import evaluate_folders, write_csv
+from canalis.evaluate import draw_evaluations, evaluate_folders, write_csv
 from canalis.evaluate.overlap import compare_shapes
 from canalis.report.label_map import write_label_map
 from canalis.volume import Mask
@@ -61,6 +61,9 @@ def test_folders_are_matched_by_name(tmp_path: Path) -> None:
     assert (second.levels_wrong, second.levels_missing) == (1, 0)
     write_csv(tmp_path / "rows.csv", [first, second])
     assert (tmp_path / "rows.csv").read_text().splitlines()[1].startswith("a,1.0,1.0,0.0,")
+    assert first.canal_ap_mm == ((12.0, 12.5),)
+    draw_evaluations(tmp_path / "all.png", [first, second])
+    assert (tmp_path / "all.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_folders_without_a_shared_name_are_refused(tmp_path: Path) -> None:

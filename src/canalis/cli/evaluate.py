@@ -10,9 +10,10 @@ def evaluate(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="Folder of a result, or of such folders.")],
     truth: Annotated[Path, typer.Argument(metavar="TRUTH", help="Its truth, or folders of the same names.")],
     out: Annotated[Path | None, typer.Option(metavar="CSV", help="Write a row a case here.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw all cases here.")] = None,
 ) -> None:
     """Compare results with the truth: overlap, surfaces, canal AP and level names."""
-    from canalis.evaluate import evaluate_folders, write_csv
+    from canalis.evaluate import draw_evaluations, evaluate_folders, write_csv
 
     rows = evaluate_folders(result, truth)
     for row in rows:
@@ -25,6 +26,8 @@ def evaluate(
         )
     if out is not None:
         write_csv(out, rows)
+    if plot is not None:
+        draw_evaluations(plot, rows)
 
 
 def _shown(value: float | None, digits: int) -> str:

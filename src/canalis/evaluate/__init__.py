@@ -1,5 +1,6 @@
 """How far a result is from the truth: overlap, surfaces, lengths and level names."""
 
 from canalis.evaluate.folders import Evaluation, evaluate_folder, evaluate_folders, write_csv
+from canalis.evaluate.picture import draw_evaluations
 
-__all__ = ["Evaluation", "evaluate_folder", "evaluate_folders", "write_csv"]
+__all__ = ["Evaluation", "draw_evaluations", "evaluate_folder", "evaluate_folders", "write_csv"]

@@ -37,6 +37,8 @@ class Evaluation:
         True vertebrae with another's name, and without one.
     levels_sure : bool
         Whether the result calls its names sure.
+    canal_ap_mm : tuple of pairs of float
+        True and found canal AP of each of those planes, for the plot; not in the CSV.
     """
 
     case: str
@@ -48,6 +50,7 @@ class Evaluation:
     levels_wrong: int
     levels_missing: int
     levels_sure: bool
+    canal_ap_mm: tuple[tuple[float, float], ...] = ()
 
 
 def evaluate_folder(result: Path, truth: Path) -> Evaluation:
@@ -74,7 +77,8 @@ def evaluate_folder(result: Path, truth: Path) -> Evaluation:
     found_record, true_record = _record(result), _record(truth)
     true = _label_map(truth)
     found = _label_map(result).on_grid_of(true)
-    apart = _ap_differences(found_record, true_record)
+    pairs = _ap_pairs(found_record, true_record)
+    apart = [ours - theirs for theirs, ours in pairs]
     wrong, missing = level_errors(found, true)
     return Evaluation(
         case=result.name,
@@ -86,6 +90,7 @@ def evaluate_folder(result: Path, truth: Path) -> Evaluation:
         levels_wrong=wrong,
         levels_missing=missing,
         levels_sure=bool(found_record["levels"]["sure"]),
+        canal_ap_mm=pairs,
     )
 
 
@@ -115,6 +120,8 @@ def write_csv(path: Path, evaluations: list[Evaluation]) -> None:
 def _flat(evaluation: Evaluation) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in asdict(evaluation).items():
+        if name == "canal_ap_mm":
+            continue
         parts = (
             {f"{name}_{part}": v for part, v in value.items()} if isinstance(value, dict) else {name: value}
         )
@@ -145,7 +152,9 @@ def _overlap(found: Mask, true: Mask, labels: tuple[int, ...]) -> Overlap:
     return compare_shapes(np.isin(found.labels, labels), np.isin(true.labels, labels), true.spacing_mm)
 
 
-def _ap_differences(found: dict[str, Any], true: dict[str, Any]) -> list[float]:
+def _ap_pairs(found: dict[str, Any], true: dict[str, Any]) -> tuple[tuple[float, float], ...]:
+    """Return true and found canal AP of the planes that both records measure."""
+
     def lengths(record: dict[str, Any]) -> dict[tuple[str, str], float]:
         return {
             (p["level"], p["part"]): p["canal_ap_mm"]
@@ -154,7 +163,7 @@ def _ap_differences(found: dict[str, Any], true: dict[str, Any]) -> list[float]:
         }
 
     ours, theirs = lengths(found), lengths(true)
-    return [ours[key] - theirs[key] for key in sorted(ours.keys() & theirs.keys())]
+    return tuple((theirs[key], ours[key]) for key in sorted(ours.keys() & theirs.keys()))
 
 
 def level_errors(found: Mask, true: Mask) -> tuple[int, int]:
