@@ -151,7 +151,10 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         made["limits_of_agreement"][name] = {
             scan: limits(readings, scan) for scan in readings.table.columns if scan != FIRST
         }
-    kappa = {r.id.split(".")[-1]: r.estimate for r in kappas(readings_of(rows, "type"))}
+    kappa = {
+        r.id.removeprefix("type.").removeprefix("kappa."): r.estimate
+        for r in kappas(readings_of(rows, "type"))
+    }
     made["type_kappa"] = {
         pair.removesuffix(f"_vs_{FIRST}").removeprefix(f"{FIRST}_vs_"): value
         for pair, value in kappa.items()
