@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 AIR_BELOW_HU: Final = -300  # no tissue, and no foam of a head rest either, is less dense
 LEAST_TISSUE: Final = 1e-3  # share of voxels; less is a table, a wire, or noise
-EMPTY_CODES: Final = {"all-air", "one-value"}
+EMPTY_CODES: Final = {"all-air", "one-value", "not-hounsfield", "pixel-noise", "slices-unordered"}
 """Refused before a network looked."""
 
 EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
@@ -217,8 +217,9 @@ def _measure(
     """Return the measurements, and what they were measured on unless the scan was refused."""
     from canalis.measurement import measure_segmentation
     from canalis.measurement.refined import refine_segmentation
+    from canalis.segment.guard import metal_in_canal, slice_jumps, why_no_ct
 
-    empty = why_empty(volume)
+    empty = why_empty(volume) or (why_no_ct(volume) if drawn is None else None)
     if empty is not None:
         return _refused(volume, empty), None
     segmentation, refinement = drawn, None
@@ -236,7 +237,11 @@ def _measure(
         measurements = measure_segmentation(segmentation, volume, progress=progress)
     if refinement is not None:
         measurements = with_refinement(measurements, refinement)
-    return with_scan_warnings(measurements, volume), segmentation
+    measurements = with_scan_warnings(measurements, volume)
+    if drawn is not None:  # a person has looked
+        return measurements, segmentation
+    beyond = (*slice_jumps(volume), *metal_in_canal(segmentation.mask, volume))
+    return _partial_with(measurements, beyond), segmentation
 
 
 def why_empty(volume: Volume) -> ScanWarning | None:
@@ -280,6 +285,14 @@ def with_scan_warnings(measurements: Measurements, volume: Volume) -> Measuremen
     if status == "measured" and any(warning.code in INCOMPLETE_SCAN_CODES for warning in said):
         status = "partial"
     return replace(measurements, status=status, warnings=(*said, *measurements.warnings))
+
+
+def _partial_with(measurements: Measurements, beyond: tuple[ScanWarning, ...]) -> Measurements:
+    """Return measurements that are partial at best where a scan holds what the networks never saw."""
+    if not beyond:
+        return measurements
+    status = "partial" if measurements.status == "measured" else measurements.status
+    return replace(measurements, status=status, warnings=(*beyond, *measurements.warnings))
 
 
 def _coarseness(volume: Volume) -> list[ScanWarning]:

@@ -1,0 +1,117 @@
+"""What is no CT of a neck is refused, and what hides the canal is said."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import canalis
+from canalis.chain import why_refused
+from canalis.labels import RESIDUAL_CANAL
+from canalis.segment.guard import metal_in_canal, slice_jumps, why_no_ct
+from canalis.segment.models import NAMES, model_path
+from canalis.volume import Mask, Volume
+
+AFFINE = np.array([[0, 0, 1.1, -55.0], [0, 1.2, 0, 20.0], [1.5, 0, 0, 800.0], [0, 0, 0, 1.0]])
+SHAPE = (60, 90, 100)
+
+
+def body(seed: int = 0) -> np.ndarray:
+    """Tissue that changes slowly from slice to slice, in air, with the noise of a scanner."""
+    rng = np.random.default_rng(seed)
+    smooth = ndimage.gaussian_filter(rng.normal(size=SHAPE), (5.0, 3.5, 3.5))
+    k, j, i = np.meshgrid(*map(np.arange, SHAPE), indexing="ij")
+    inside = ((i - 50) / 42) ** 2 + ((j - 45) / 38) ** 2 + 0 * k < 1
+    hu = np.where(inside, 40 + 220 * smooth / smooth.std(), -1000)
+    return np.rint(hu + rng.normal(0, 15, SHAPE)).astype(np.int16)
+
+
+def volume(hu: np.ndarray) -> Volume:
+    return Volume(hu.astype(np.int16), AFFINE)
+
+
+def test_a_body_passes() -> None:
+    assert why_no_ct(volume(body())) is None
+    assert slice_jumps(volume(body())) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda hu, rng: rng.normal(0, 300, hu.shape), "pixel-noise"),
+        (lambda hu, rng: hu[rng.permutation(len(hu))], "slices-unordered"),
+        (lambda hu, rng: np.maximum(hu, -1000) + 1000, "not-hounsfield"),
+    ],
+)
+def test_what_is_no_ct_is_refused_before_a_network_looks(
+    spoil, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def segment(*_: object, **__: object) -> None:
+        raise AssertionError("A network looked.")
+
+    monkeypatch.setattr("canalis.segment.segment", segment)
+    spoiled = volume(spoil(body(), np.random.default_rng(1)))
+    warning = why_no_ct(spoiled)
+    assert warning is not None
+    assert warning.code == code
+    measured = canalis.measure(spoiled)
+    assert measured.status == "refused"
+    assert why_refused(measured) == warning.message
+
+
+def test_a_body_that_moved_between_two_slices_is_said_with_its_height() -> None:
+    hu = body()
+    hu[35:] = np.roll(hu[35:], 8, axis=2)
+    (warning,) = slice_jumps(volume(hu))
+    assert warning.code == "slice-jump"
+    assert "z 852 mm" in warning.message
+
+
+def test_blank_slices_are_no_jump() -> None:
+    hu = body()
+    hu[20:23] = -1000
+    hu[40:, :, :30] = -1024
+    assert slice_jumps(volume(hu)) == []
+
+
+def test_metal_across_the_canal_is_said_and_metal_elsewhere_is_not() -> None:
+    hu = body()
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[5:55, 40:52, 42:58] = RESIDUAL_CANAL
+    mask = Mask(labels, AFFINE)
+    assert metal_in_canal(mask, volume(hu)) == []
+    elsewhere = hu.copy()
+    elsewhere[30:33, 20:30, 45:50] = 3071
+    assert metal_in_canal(mask, volume(elsewhere)) == []
+    across = hu.copy()
+    across[30:33, 36:46, 45:50] = 3071
+    (warning,) = metal_in_canal(mask, volume(across))
+    assert warning.code == "metal-in-canal"
+    assert "between z 845 and 848 mm" in warning.message
+
+
+@pytest.fixture
+def networks() -> None:
+    if not all(model_path(name).exists() for name in NAMES):
+        pytest.skip("the trained networks are not in the package yet")
+
+
+def femur() -> np.ndarray:
+    """A thigh: a tube of cortical bone with marrow, as wide as a canal, in muscle and fat."""
+    rng = np.random.default_rng(4)
+    k, j, i = np.meshgrid(*map(np.arange, SHAPE), indexing="ij")
+    away = np.hypot((i - 50 + 0.05 * k) * 1.1, (j - 45) * 1.2)
+    hu = np.where(away < 7, -40, np.where(away < 14, 1400, np.where(away < 45, 55, -1000)))
+    hu = np.where((away >= 40) & (away < 45), -100, hu)
+    return ndimage.gaussian_filter(hu.astype(float), (0, 0.4, 0.4)) + rng.normal(0, 12, SHAPE)
+
+
+def test_a_thigh_is_refused(networks: None) -> None:
+    measured = canalis.measure(volume(femur()))
+    assert measured.status == "refused"
+    assert "neck" in why_refused(measured)
+
+
+def test_a_body_without_bones_is_refused(networks: None) -> None:
+    measured = canalis.measure(volume(np.clip(body(), -1024, 200)))
+    assert measured.status == "refused"
+    assert "neck" in why_refused(measured)
