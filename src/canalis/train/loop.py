@@ -75,6 +75,8 @@ class Run:
         self.plan = plan
         self.rank, self.world = _join_others()
         self.device = f"cuda:{self.rank % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
+        if torch.cuda.is_available():
+            torch.cuda.set_device(self.device)
         torch.set_num_threads(plan.threads)
         _keep_memory()
         self.format = torch.channels_last if plan.net == "fine" else torch.channels_last_3d
@@ -126,7 +128,16 @@ class Run:
     def _parallel(self) -> nn.Module:
         if self.world == 1:
             return self.net
-        return nn.parallel.DistributedDataParallel(self.net)
+        return nn.parallel.DistributedDataParallel(self.net, broadcast_buffers=False)
+
+    def _share_statistics(self) -> None:
+        """Give every process the mean of all running statistics: gradients are shared, these are not."""
+        held = [buffer for buffer in self.net.buffers() if buffer.dtype.is_floating_point]
+        flat = torch.cat([buffer.reshape(-1) for buffer in held])
+        torch.distributed.all_reduce(flat)
+        parts = (flat / self.world).split([buffer.numel() for buffer in held])
+        for buffer, part in zip(held, parts, strict=True):
+            buffer.copy_(part.view_as(buffer))
 
     def train(self, *, until: int | None = None, tell: Callable[[str], None] | None = None) -> None:
         """Train to the last step, or to an earlier one.
@@ -176,6 +187,8 @@ class Run:
         loss.backward()
         nn.utils.clip_grad_norm_(self.net.parameters(), GRADIENT_LIMIT)
         self.optimizer.step()
+        if self.world > 1:
+            self._share_statistics()
         self.average.follow(self.net, self.step)
         return float(loss.detach())
 
@@ -283,6 +296,13 @@ def _join_others() -> tuple[int, int]:
     if world > 1 and not torch.distributed.is_initialized():
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return int(os.environ.get("RANK", "0")), world
+
+
+def leave_others() -> None:
+    """Part from the other processes, where torchrun started several."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def averaged_net_of(plan: Plan, state: Mapping[str, Any]) -> FineNet | CoarseNet:

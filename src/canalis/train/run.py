@@ -54,7 +54,7 @@ def make_cases(config: Path, *, tell: Tell) -> None:
 def train(config: Path, *, tell: Tell) -> None:
     """Train, or take up, the run of a plan, then export it beside its checkpoint."""
     from canalis.train.export import export_run
-    from canalis.train.loop import Run
+    from canalis.train.loop import Run, leave_others
 
     plan = read_plan(config)
     run = Run(plan)
@@ -63,6 +63,7 @@ def train(config: Path, *, tell: Tell) -> None:
     run.train(tell=tell if run.rank == 0 else None)
     if run.rank == 0:
         tell(f"wrote {export_run(plan, plan.out / 'model')}")
+    leave_others()
 
 
 def export(config: Path, folder: Path, *, tell: Tell) -> None:
