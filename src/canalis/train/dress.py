@@ -31,8 +31,11 @@ REACH_MM, STEP_MM = 16.0, 0.25
 SPLINE_MM2: Final = 0.5  # mean squared distance of the centreline from the middles of closed rings
 LEAST_SLICES: Final = 12
 SMOOTH_MM: Final = 3.0
+DISC_BULGE_MM: Final = 1.5
 MOST_DISC_MM: Final = 14.0  # between two bodies, one above the other
 WORK_SLICE_MM: Final = 0.8  # a thicker slice is the mean of several
+MAGNUM_MM: Final = (17.0, 15.0)  # half of the foramen magnum, front to back and side to side
+SKULL_MM, SKULL_ABOVE_MM = 5.0, 4.0  # its thickness, and how far above the atlas it begins
 AIR_HU: Final = -1000.0
 
 
@@ -105,7 +108,7 @@ def draw_dressing(rng: np.random.Generator) -> Dressing:
         front_mm=between(45, 70),
         back_mm=between(30, 60),
         side_mm=between(35, 60),
-        head_mm=between(0, 12),
+        head_mm=between(10, 35),
         feet_mm=between(-20, 0),
         cortex_mm=between(0.6, 1.4),
         cortex_hu=between(650, 1300),
@@ -152,6 +155,7 @@ def dress(vertebrae: Mask, rng: np.random.Generator) -> LabelledScan:
     reach = canal_reach(labels > 0, grid, middle)
     canal, depth = _rasterise(grid, middle, reach)
     canal &= labels == 0
+    canal[_foramen_magnum(labels, grid) :] = False
     structure, level = name_structures(labels, canal, grid, middle, reach)
     hu = _tissue(structure, labels, canal, depth, grid, middle, look, rng)
     return LabelledScan(_scanned(hu, labels, grid, look, rng), structure, level, grid.affine)
@@ -300,16 +304,22 @@ def name_structures(
 
 
 def _disc_between(labels: NDArray[np.uint8], body: Bools, upper: int, grid: Grid) -> Bools:
-    """Return the voxels that lie above one body and below the next."""
+    """Return the voxels between two bodies: their distances to both add up to little more than the gap."""
     above, below = body & (labels == upper), body & (labels == upper + 1)
     disc = np.zeros(labels.shape, dtype=bool)
     if not above.any() or not below.any():
         return disc
     floor = np.where(above.any(axis=0), above.argmax(axis=0), -1)
     roof = np.where(below.any(axis=0), labels.shape[0] - 1 - below[::-1].argmax(axis=0), labels.shape[0])
-    both = (floor > roof) & ((floor - roof) * grid.spacing_mm[0] < MOST_DISC_MM)
-    k = np.arange(labels.shape[0])[:, None, None]
-    return np.asarray((k > roof) & (k < floor) & both & (labels == 0))
+    gap_mm = (floor - roof) * grid.spacing_mm[0]
+    facing = (floor > roof) & (gap_mm < MOST_DISC_MM)
+    if not facing.any():
+        return disc
+    thick_mm = float(np.median(gap_mm[facing]))
+    box = ndimage.find_objects((above | below).astype(np.uint8))[0]
+    apart = [ndimage.distance_transform_edt(~b[box], sampling=grid.spacing_mm) for b in (above, below)]
+    disc[box] = (apart[0] + apart[1] < thick_mm + DISC_BULGE_MM) & (labels[box] == 0)
+    return disc
 
 
 def _tissue(
@@ -327,6 +337,7 @@ def _tissue(
     hu[_patches(rng, grid, 4.0) < np.float32(look.fat_share)] = look.fat_hu
     y, x = _across(grid, middle)
     _wrap(hu, y, x, grid, middle, look)
+    _draw_skull_base(hu, labels, y, x, grid, look)
     hu[structure == Structure.DISC] = look.disc_hu
     hu[canal] = look.fluid_hu
     hu[canal & (depth < look.epidural_mm) & (y > 0)] = look.fat_hu
@@ -363,6 +374,30 @@ def _wrap(
     around = (y / np.where(y > 0, np.float32(back), np.float32(front))) ** 2 + (x / np.float32(side)) ** 2
     hu[around > 0.85] = look.fat_hu
     hu[around > 1.0] = AIR_HU
+
+
+def _draw_skull_base(
+    hu: NDArray[np.float32],
+    labels: NDArray[np.uint8],
+    y: NDArray[np.float32],
+    x: NDArray[np.float32],
+    grid: Grid,
+    look: Dressing,
+) -> None:
+    """Draw a funnel of bone with brain in it above the atlas, where the label map shows one."""
+    up = ((np.arange(grid.shape[0]) - _foramen_magnum(labels, grid)) * grid.spacing_mm[0])[:, None, None]
+    grown = np.maximum(up, 0).astype(np.float32)
+    inner = (y / (MAGNUM_MM[0] + grown)) ** 2 + (x / (MAGNUM_MM[1] + grown)) ** 2 < 1
+    thick = SKULL_MM + MAGNUM_MM[0] + grown
+    outer = (y / thick) ** 2 + (x / (thick - MAGNUM_MM[0] + MAGNUM_MM[1])) ** 2 < 1
+    hu[inner & (up >= 0)] = look.cord_hu
+    hu[outer & ~inner & (up >= 0)] = look.cortex_hu
+
+
+def _foramen_magnum(labels: NDArray[np.uint8], grid: Grid) -> int:
+    """Return the slice on which the skull begins: above the atlas, or above the grid without one."""
+    atlas = np.flatnonzero((labels == 1).any(axis=(1, 2)))
+    return int(atlas[-1] + round(SKULL_ABOVE_MM / grid.spacing_mm[0])) if atlas.size else len(labels)
 
 
 def _patches(rng: np.random.Generator, grid: Grid, scale_mm: float) -> NDArray[np.float32]:
