@@ -6,7 +6,7 @@ A failure is a mean boundary error over 1 mm, or no closed outline; ours counts 
 gives, the start's where it fell back. Everything runs on one thread; times hold all preparation.
 Ratios are of processor seconds, which a busy machine disturbs less; on an idle one the clock agrees.
 
-    python bench/snakes.py [--quick] [--json]     # 300 contours of 128 points, or 60
+    OMP_NUM_THREADS=1 python bench/snakes.py [--quick] [--json]     # 300 contours of 128 points, or 60
     python bench/snakes.py --tune                 # the peers' parameters, on validation planes
 """
 
@@ -39,8 +39,8 @@ from snake_peers import CHOICES, PEERS, TUNED, Outline, by_active_contour  # noq
 POINTS, MOST_MM, FAILURE_MM = 128, 4.0, 1.0
 TUBE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0)
 ALONE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0)
-GAUSSIAN = Energy(gaussian_edge=1.0, tension=0.1, rigidity=0.5)
-FLOW = Energy(gradient_vector_flow=1.0, tension=0.1, rigidity=0.5)
+GAUSSIAN = Energy(gaussian_edge=1.0, tension=0.1, rigidity=4.0)
+FLOW = Energy(gradient_vector_flow=1.0, tension=0.1, rigidity=4.0)
 OURS = {
     "canalis": TUBE,
     "canalis, each plane alone": ALONE,
@@ -48,7 +48,8 @@ OURS = {
     "canalis, gradient vector flow": FLOW,
 }
 SETTINGS = SnakeSettings(settled_mm=0.04, leave_mm=4.5)
-FIELD_SETTINGS = SnakeSettings(settled_mm=0.02, leave_mm=4.5, step=0.5, check_every=20)
+TUBE_SETTINGS = SnakeSettings(settled_mm=0.04, leave_mm=4.5, least_support=0.3)
+FIELD_SETTINGS = SnakeSettings(settled_mm=0.02, leave_mm=4.5, step=0.5, check_every=50)
 
 
 def starts_of(planes: Planes, *, points: int = POINTS) -> NDArray[np.float64]:
@@ -58,7 +59,7 @@ def starts_of(planes: Planes, *, points: int = POINTS) -> NDArray[np.float64]:
 
 
 def ours(energy: Energy, planes: Planes, starts: NDArray[np.float64]) -> Snakes:
-    settings = SETTINGS if energy.bone_edge else FIELD_SETTINGS
+    settings = TUBE_SETTINGS if energy.tie else SETTINGS if energy.bone_edge else FIELD_SETTINGS
     spacing = (planes.pixel_mm, planes.pixel_mm)
     return snake(planes.images, spacing, starts, energy, settings, guides=Guides(tubes=planes.seed))
 
@@ -114,7 +115,10 @@ def compare(planes: Planes) -> dict[str, Any]:
 
 
 def per_step(planes: Planes, *, repeats: int) -> dict[str, float]:
-    """Return seconds for one step of one contour: a long run less a short one, without stopping."""
+    """Return seconds for one step of one contour: a long run less a short one, without stopping.
+
+    The shortest of the repeats counts: what else a machine does only adds.
+    """
     starts = np.stack(
         [
             displaced(t, np.random.default_rng(k), most_mm=1.0, points=POINTS)
@@ -125,7 +129,7 @@ def per_step(planes: Planes, *, repeats: int) -> dict[str, float]:
 
     def ours_for(energy: Energy, steps: int) -> int:
         settings = SnakeSettings(
-            step=0.5, check_every=20, settled_mm=1e-9, max_iterations=steps, fall_back=False
+            step=0.5, check_every=50, settled_mm=1e-9, max_iterations=steps, fall_back=False
         )
         return int(snake(planes.images, spacing, starts, energy, settings).iterations.sum())
 
@@ -143,14 +147,17 @@ def per_step(planes: Planes, *, repeats: int) -> dict[str, float]:
         "canalis, gradient vector flow": lambda n: ours_for(FLOW, n),
         "active_contour": theirs_for,
     }
-    found: dict[str, list[float]] = {name: [] for name in works}
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in works}
+    more: dict[str, int] = {}
     for _ in range(repeats):
         for name, work in works.items():
             steps = (100, 600) if name == "active_contour" else (100, 1100)
             few, _, short = timed(lambda work=work, steps=steps: work(steps[0]))
             many, _, long = timed(lambda work=work, steps=steps: work(steps[1]))
-            found[name].append((long - short) / (many - few))
-    return {name: float(np.median(values)) for name, values in found.items()}
+            runs[name].append((short, long))
+            more[name] = many - few
+    shortest = {name: np.min(seconds, axis=0) for name, seconds in runs.items()}
+    return {name: float((long - short) / more[name]) for name, (short, long) in shortest.items()}
 
 
 def growth(planes: Planes) -> dict[str, dict[str, float]]:
@@ -240,12 +247,12 @@ def main() -> None:
     grown = growth(planes)
     report(table, steps, grown, planes)
     peer, mine = table["active_contour"], table["canalis"]
-    fastest = max(steps["canalis, Gaussian edge"], steps["canalis, gradient vector flow"])
+    slowest = max(steps["canalis, Gaussian edge"], steps["canalis, gradient vector flow"])
     figures = {
         **{name: {k: v for k, v in row.items() if k != "means_mm"} for name, row in table.items()},
         "speedup_over_active_contour": peer["cpu_seconds"] / mine["cpu_seconds"],
         "wall_speedup_over_active_contour": peer["seconds"] / mine["seconds"],
-        "speedup_per_step": steps["active_contour"] / fastest,
+        "speedup_per_step": steps["active_contour"] / slowest,
         "seconds_per_step": steps,
         "growth": grown,
         "peer_parameters": TUNED,
@@ -254,9 +261,14 @@ def main() -> None:
         "machine": {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()},
         "versions": {p: version(p) for p in ("canalis", "numpy", "scipy", "scikit-image", "SimpleITK")},
     }
+    by_steps = ", ".join(
+        f"{steps['active_contour'] / seconds:.1f} ({name.removeprefix('canalis, ')})"
+        for name, seconds in steps.items()
+        if name != "active_contour"
+    )
     print(f"whole job: {figures['speedup_over_active_contour']:.1f} times as fast as active_contour "
           f"by processor time ({figures['wall_speedup_over_active_contour']:.1f} by the clock); "
-          f"per step: {figures['speedup_per_step']:.1f}")  # fmt: skip
+          f"per step: {by_steps}")  # fmt: skip
     if chosen.json:
         print(json.dumps(figures))
 

@@ -87,16 +87,15 @@ def _lost(rows: Rows, curves: NDArray[np.complex64], pull: Pull) -> list[str]:
     """Why contours cannot go on: not finite, out of the image, or collapsed."""
     area, first = signed_area(curves), signed_area(rows.start)
     left = pull.beyond_image_mm(curves)
-    reasons = []
-    for row in range(len(curves)):
+    reasons = [""] * len(curves)
+    small = area * np.sign(first) < COLLAPSED_SHARE * np.abs(first)
+    for row in np.flatnonzero(~np.isfinite(area) | small | (left > 0)):
         if not np.isfinite(area[row]):
-            reasons.append("its points are no longer finite numbers")
-        elif area[row] * np.sign(first[row]) < COLLAPSED_SHARE * abs(first[row]):
-            reasons.append(f"collapsed to {abs(area[row]):.1f} mm² from {abs(first[row]):.1f} mm²")
-        elif left[row] > 0:
-            reasons.append(f"left the image by {left[row]:.2f} mm")
+            reasons[row] = "its points are no longer finite numbers"
+        elif small[row]:
+            reasons[row] = f"collapsed to {abs(area[row]):.1f} mm² from {abs(first[row]):.1f} mm²"
         else:
-            reasons.append("")
+            reasons[row] = f"left the image by {left[row]:.2f} mm"
     return reasons
 
 

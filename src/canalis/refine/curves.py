@@ -5,6 +5,7 @@ turning and transforming it are single operations. A positive area means that th
 counter-clockwise in the (row, column) plane.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,16 @@ def equal_arc_places(curves: Curves, points: int) -> NDArray[np.float64]:
     ndarray of shape (curves, points)
         The first is always 0: point 0 stays where it is.
     """
+    count, given = curves.shape
     steps = np.abs(np.roll(curves, -1, axis=-1) - curves).astype(np.float64) + SMALLEST_STEP_MM
-    reached = np.concatenate([np.zeros((len(curves), 1)), np.cumsum(steps, axis=-1)], axis=-1)
-    share = np.arange(points) / points
-    return np.stack(
-        [np.interp(share * along[-1], along, np.arange(len(along), dtype=float)) for along in reached]
-    )
+    reached = np.concatenate([np.zeros((count, 1)), np.cumsum(steps, axis=-1)], axis=-1)
+    reached /= reached[:, -1:]
+    # one call for all: curve k's arc runs from 2k to 2k + 1, its point numbers from k (n + 1) on
+    curve = np.arange(count)[:, None]
+    wanted = 2 * curve + np.arange(points) / points
+    numbers = np.arange(count * (given + 1), dtype=np.float64)
+    at = np.interp(wanted.ravel(), (2 * curve + reached).ravel(), numbers)
+    return np.asarray(at.reshape(count, points) - curve * (given + 1))
 
 
 def spacing_ratio(curves: Curves) -> NDArray[np.float64]:
@@ -90,9 +95,12 @@ def spacing_ratio(curves: Curves) -> NDArray[np.float64]:
 def is_star_shaped(curves: Curves) -> NDArray[np.bool_]:
     """Return True for each curve seen whole from its centroid: enough to know it does not cross itself."""
     arms = curves - curves.mean(axis=-1, keepdims=True)
-    turn = np.asarray((np.conj(arms) * np.roll(arms, -1, axis=-1)).imag)
-    one_way = (turn > 0).all(axis=-1) | (turn < 0).all(axis=-1)
-    once = np.abs(np.angle(np.roll(arms, -1, axis=-1) * np.conj(arms)).sum(axis=-1)) < 3 * np.pi
+    following = np.roll(arms, -1, axis=-1)
+    turn = arms.real * following.imag
+    turn -= arms.imag * following.real
+    one_way = (turn.min(axis=-1) > 0) | (turn.max(axis=-1) < 0)
+    above = arms.imag >= 0
+    once = (above != np.roll(above, -1, axis=-1)).sum(axis=-1) == 2
     return np.asarray(one_way & once)
 
 
@@ -110,11 +118,11 @@ def crossings(curve: Curves) -> list[tuple[float, float]]:
         The earlier place first; empty for a simple curve.
     """
     curve = np.asarray(curve, dtype=np.complex128)
-    points = len(curve)
     step = np.roll(curve, -1) - curve
-    first, second = np.triu_indices(points, k=2)
-    apart = ~((first == 0) & (second == points - 1))
-    first, second = first[apart], second[apart]
+    first, second = _pairs_apart(len(curve))
+    middle, reach = curve + step / 2, np.abs(step) / 2
+    near = np.abs(middle[first] - middle[second]) <= reach[first] + reach[second]
+    first, second = first[near], second[near]
     with np.errstate(divide="ignore", invalid="ignore"):
         across = (np.conj(step[first]) * step[second]).imag
         between = curve[second] - curve[first]
@@ -125,6 +133,14 @@ def crossings(curve: Curves) -> list[tuple[float, float]]:
         (float(i + t), float(j + s))
         for i, j, t, s in zip(first[meet], second[meet], on_first[meet], on_second[meet], strict=True)
     ]
+
+
+@lru_cache(maxsize=8)
+def _pairs_apart(points: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Every pair of steps of a closed curve that do not share a point."""
+    first, second = np.triu_indices(points, k=2)
+    apart = ~((first == 0) & (second == points - 1))
+    return first[apart], second[apart]
 
 
 def uncrossed_places(curve: Curves) -> NDArray[np.float64] | None:

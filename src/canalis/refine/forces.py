@@ -17,11 +17,12 @@ from canalis.refine.normals import (
     region_means,
     region_speed,
 )
-from canalis.refine.tables import Place, Tables, Windows, resample, tabulated
+from canalis.refine.tables import Place, Scratch, Tables, Windows, resample, tabulated
 
 REGION_RANGE_HU = (-50.0, 450.0)  # fat and cortex count as soft tissue and bone, no more
 REGION_SPREAD_HU = REGION_RANGE_HU[1] - REGION_RANGE_HU[0]
 LOOK_EVERY = 5  # steps; between looks the contour is drawn to the edge points last found
+PLANES_AT_ONCE = 4  # whose fields are worked out together: they stay in the cache
 SUPPORT_MM = 0.75  # a point this close to a bone edge is supported by it
 SUPPORT_SURENESS = 0.25
 
@@ -58,6 +59,8 @@ class Fields:
     lumen_hu: NDArray[np.float32] | None = None
     extent_mm: complex = 0j
     """Last row and column of the images, row + i·column mm."""
+    scratch: Scratch = field(default_factory=Scratch)
+    """Memory for readings in each step."""
 
 
 def prepared_fields(
@@ -103,15 +106,26 @@ def prepared_fields(
 
 
 def _with_edges(made: Fields, hu: NDArray[np.float32], energy: Energy, windows: Windows) -> Fields:
-    pitch, sigma = windows.pitch_mm, energy.sigma_mm
-    edges = edge_map(hu, pitch_mm=pitch, sigma_mm=sigma, edge_hu_per_mm=energy.edge_hu_per_mm)
+    pull, edges = np.empty(hu.shape, np.complex64), np.empty(hu.shape, np.float32)
+    for first in range(0, len(hu), PLANES_AT_ONCE):
+        some = slice(first, first + PLANES_AT_ONCE)
+        edges[some], pull[some] = _edges_and_pull(hu[some], energy, windows.pitch_mm)
+    return replace(made, pull=tabulated(pull, windows), edges=tabulated(edges, windows))
+
+
+def _edges_and_pull(
+    hu: NDArray[np.float32], energy: Energy, pitch_mm: float
+) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
+    sigma = energy.sigma_mm
+    edges = edge_map(hu, pitch_mm=pitch_mm, sigma_mm=sigma, edge_hu_per_mm=energy.edge_hu_per_mm)
     pull = np.zeros(hu.shape, np.complex64)
     if energy.gaussian_edge:
-        pull += np.float32(energy.gaussian_edge) * gaussian_edge_force(edges, pitch_mm=pitch, sigma_mm=sigma)
+        force = gaussian_edge_force(edges, pitch_mm=pitch_mm, sigma_mm=sigma)
+        pull += np.float32(energy.gaussian_edge) * force
     if energy.gradient_vector_flow:
-        flow = gradient_vector_flow_force(edges, pitch_mm=pitch, smoothness=energy.smoothness)
+        flow = gradient_vector_flow_force(edges, pitch_mm=pitch_mm, smoothness=energy.smoothness)
         pull += np.float32(energy.gradient_vector_flow) * flow
-    return replace(made, pull=tabulated(pull, windows), edges=tabulated(edges, windows))
+    return edges, pull
 
 
 def _with_region(made: Fields, hu: NDArray[np.float32], windows: Windows) -> Fields:
@@ -189,11 +203,14 @@ class Pull:
         self.place = tables[0].place(self.planes, self.points) if tables else None
 
     def force(self, curves: NDArray[np.complex64]) -> NDArray[np.complex64] | None:
-        """Return the force at each point (A, N), mm per unit of time; None where nothing pulls."""
+        """Return the force at each point (A, N), mm per unit of time; None where nothing pulls.
+
+        The array is the caller's until the next call.
+        """
         made, place = self.fields, self.place
         total: NDArray[np.complex64] | None = None
         if made.pull is not None and place is not None:
-            total = made.pull.read(curves, place, linear=self.linear)
+            total = made.pull.read(curves, place, linear=self.linear, scratch=made.scratch)
         if made.hu is not None:
             look = self._recent_look(curves)
             edges = look.normals * (np.float32(self.energy.bone_edge) * look.sureness * look.left_mm(curves))
@@ -255,6 +272,7 @@ class Pull:
             energy=self.energy,
             nearness_mm=self.nearness_mm,
             linear=self.linear,
+            scratch=made.scratch,
         )
         return filled_between(distance, sureness, apart) if apart > 1 else (distance, sureness)
 

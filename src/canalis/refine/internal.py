@@ -33,8 +33,18 @@ def stiffness(energy: Energy, *, points: int, spacing_mm: NDArray[np.float64]) -
     ndarray of shape (K, N)
         1 per unit of time: α·d + β·d² + attachment, with d = (2 − 2 cos 2πj/N)/h².
     """
-    second = (2 - 2 * np.cos(2 * np.pi * np.arange(points) / points)) / spacing_mm[:, None] ** 2
-    return np.asarray(energy.tension * second + energy.rigidity * second**2 + energy.attachment)
+    second = differences(points) / spacing_mm[:, None] ** 2
+    values = energy.rigidity * second
+    values += energy.tension
+    values *= second
+    values += energy.attachment
+    return np.asarray(values)
+
+
+@lru_cache(maxsize=64)
+def differences(points: int) -> NDArray[np.float64]:
+    """Return the eigenvalues of the second difference along a closed contour of so many points."""
+    return np.asarray(2 - 2 * np.cos(2 * np.pi * np.arange(points) / points))
 
 
 def tube_slices(tubes: NDArray[np.intp]) -> list[slice]:

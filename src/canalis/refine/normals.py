@@ -3,12 +3,14 @@
 Each is a small function of curves and tables; each returns a signed speed, + outwards.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from canalis.refine.curves import signed_area
 from canalis.refine.energies import Energy
-from canalis.refine.tables import Place, Tables
+from canalis.refine.tables import Place, Scratch, Tables
 
 SAMPLE_MM = 0.3  # between samples along a normal
 FLANK = 3  # samples averaged on each side of a candidate edge: 0.9 mm
@@ -16,7 +18,7 @@ PEAK_MM = 2.1  # a cortex's maximum lies within this of its inner edge
 BONE_HU = 350.0  # above the lumen: brighter is taken for bone, not for contrast round the cord
 BRIGHT_INSIDE = 0.3  # what an edge counts that has bone between it and the lumen
 LEAST_NEARNESS_MM = 0.6  # SD of the last, narrowest search: about half a millimetre of blur
-LOOKS_ON_THE_WAY = 64  # along a contour that is not yet near its rest: 1 mm apart round a canal
+LOOKS_ON_THE_WAY = 32  # along a contour that is not yet near its rest: 2 mm apart round a canal
 CHUNK = 48  # contours whose profiles stay in the cache together
 
 
@@ -44,6 +46,7 @@ def bone_edge(
     energy: Energy,
     nearness_mm: float,
     linear: bool,
+    scratch: Scratch,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return how far along the normal the inner cortex lies, and how surely it is there.
 
@@ -68,6 +71,8 @@ def bone_edge(
         SD of the Gaussian by which nearer edges are preferred.
     linear : bool
         Bilinear readings.
+    scratch : Scratch
+        Memory to work in.
 
     Returns
     -------
@@ -83,7 +88,9 @@ def bone_edge(
     sureness = np.empty(curves.shape, np.float32)
     for first in range(0, len(curves), CHUNK):
         some = slice(first, first + CHUNK)
-        profiles = _profiles(hu, curves[some], normals[some], place[some], offsets, linear=linear)
+        profiles = _profiles(
+            hu, curves[some], normals[some], place[some], offsets, linear=linear, scratch=scratch
+        )
         distance[some], sureness[some] = _edge_in(profiles, offsets, lumen_hu[some], energy, nearness_mm)
     return distance, sureness
 
@@ -117,15 +124,18 @@ def _profiles(
     offsets: NDArray[np.float32],
     *,
     linear: bool,
+    scratch: Scratch,
 ) -> NDArray[np.float32]:
     """HU along the normals, (samples, A, N), averaged 1-2-1 with the neighbouring points' profiles."""
-    points = curves + offsets[:, None, None] * normals
-    read = hu.read(points, place, linear=linear)
-    smooth = read * np.float32(0.5)
-    smooth[..., 1:] += np.float32(0.25) * read[..., :-1]
-    smooth[..., :-1] += np.float32(0.25) * read[..., 1:]
-    smooth[..., 0] += np.float32(0.25) * read[..., -1]
-    smooth[..., -1] += np.float32(0.25) * read[..., 0]
+    pairs = offsets[:, None, None] * normals.view(np.float32)
+    pairs += curves.view(np.float32)
+    read = hu.read(pairs.view(np.complex64), place, linear=linear, scratch=scratch)
+    read *= np.float32(0.25)
+    smooth = read + read
+    smooth[..., 1:] += read[..., :-1]
+    smooth[..., :-1] += read[..., 1:]
+    smooth[..., 0] += read[..., -1]
+    smooth[..., -1] += read[..., 0]
     return np.asarray(smooth)
 
 
@@ -141,16 +151,18 @@ def _edge_in(
     best = _best_rise(above, offsets, energy, nearness_mm)
     run = int(np.ceil(PEAK_MM / SAMPLE_MM)) + FLANK
     at = np.clip(best + np.arange(-FLANK, run)[:, None, None], 0, len(offsets) - 1)
-    near = np.take_along_axis(above, at, axis=0)
+    column = np.arange(best.size).reshape(best.shape)
+    near = above.ravel().take(at * best.size + column, mode="wrap")
     peak = near[FLANK:].max(axis=0)
     sureness = (peak - energy.least_rise_hu) / (energy.sure_rise_hu - energy.least_rise_hu)
     crossed = (near[1:] >= peak / 2) & (near[:-1] < peak / 2)
-    first = crossed.argmax(axis=0)[None]
-    low = np.take_along_axis(near, first, axis=0)[0]
-    high = np.take_along_axis(near, first + 1, axis=0)[0]
-    share = (peak / 2 - low) / np.maximum(high - low, 1.0)
-    distance = offsets[np.take_along_axis(at, first, axis=0)[0]] + share * np.float32(SAMPLE_MM)
-    seen = crossed.any(axis=0) & (sureness > 0)
+    first = crossed.argmax(axis=0) * best.size + column[0]
+    low = near.ravel().take(first, mode="wrap")
+    high = near.ravel().take(first + best.size, mode="wrap")
+    share = (peak / 2 - low) / np.maximum(high - low, np.float32(1.0))
+    inner = offsets.take(at.ravel().take(first, mode="wrap"), mode="wrap")
+    distance = inner + share * np.float32(SAMPLE_MM)
+    seen = (high >= peak / 2) & (low < peak / 2) & (sureness > 0)
     distance = np.where(seen, distance, 0).astype(np.float32)
     trust = np.exp(-(distance**2) / np.float32(2 * nearness_mm**2))
     return distance, np.where(seen, np.clip(sureness, 0, 1) * trust, 0).astype(np.float32)
@@ -165,8 +177,10 @@ def _best_rise(
     score = flank[FLANK:] - flank[:-FLANK]
     np.clip(score, 0, FLANK * energy.sure_rise_hu, out=score)
     if nearness_mm > LEAST_NEARNESS_MM:  # in the last, narrow search nearness decides
-        behind = np.maximum.accumulate(flank[:-FLANK], axis=0) > FLANK * BONE_HU
-        np.multiply(score, np.float32(BRIGHT_INSIDE), out=score, where=behind)
+        highest = flank[:-FLANK].copy()
+        for before, here in pairwise(highest):  # maximum.accumulate, which takes four times as long
+            np.maximum(before, here, out=here)
+        score *= np.where(highest > FLANK * BONE_HU, np.float32(BRIGHT_INSIDE), np.float32(1.0))
     inner = np.arange(len(score)) + FLANK - 1  # the last sample inside each rise
     nearness = np.exp(-((offsets[inner] + SAMPLE_MM / 2) ** 2) / (2 * nearness_mm**2))
     score *= nearness.astype(np.float32)[:, None, None]

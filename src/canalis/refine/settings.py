@@ -37,7 +37,9 @@ class SnakeSettings:
     spacing_ratio : float
         Points are spread to equal arcs when the longest step is this many times the shortest.
     least_support : float
-        Share of the contour that must lie on a bone edge, where bone_edge weighs anything.
+        Share of the contour that must lie on a bone edge, where bone_edge weighs anything; of a tube
+        taken together. The default is for planes that stand alone: below it, one in two was over a
+        millimetre off (``docs/contours.md``).
     most_at_limit : float
         Share of the points that may end at the limit.
     fall_back : bool
@@ -51,7 +53,7 @@ class SnakeSettings:
     rest: Literal["none", "start"] = "none"
     leave_mm: float | None = None
     spacing_ratio: float = 3.0
-    least_support: float = 0.3
+    least_support: float = 0.55
     most_at_limit: float = 0.5
     fall_back: bool = True
 

@@ -5,11 +5,12 @@ were. Fields are worked out there and kept as :class:`Tables`. Reading a table i
 planes: the nearest pixel while a contour is on its way, bilinear once it comes to rest.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 FINEST_PITCH_MM = 0.25  # the smallest pixel of a neck CT; finer windows gain nothing
 
@@ -141,6 +142,21 @@ class Place:
         return Place(self.begin[some], self.shift[some])
 
 
+@dataclass(slots=True, eq=False)
+class Scratch:
+    """Memory that readings of one shape after the other work in, so that none asks the system for new."""
+
+    kept: dict[tuple[str, np.dtype[Any]], NDArray[Any]] = field(default_factory=dict)
+
+    def room(self, name: str, shape: tuple[int, ...], kind: DTypeLike) -> NDArray[Any]:
+        """Return an array of unset values, the same memory for the same name and kind."""
+        size, key = math.prod(shape), (name, np.dtype(kind))
+        kept = self.kept.get(key)
+        if kept is None or kept.size < size:
+            kept = self.kept[key] = np.empty(size, kind)
+        return kept[:size].reshape(shape)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tables:
     """One value a table pixel a plane, real or complex, ready to be read at curve points.
@@ -164,7 +180,14 @@ class Tables:
             shift=np.repeat(corner.astype(np.complex64), points, axis=1).view(np.float32),
         )
 
-    def read(self, points: NDArray[np.complex64], place: Place, *, linear: bool) -> NDArray[Any]:
+    def read(
+        self,
+        points: NDArray[np.complex64],
+        place: Place,
+        *,
+        linear: bool,
+        scratch: "Scratch | None" = None,
+    ) -> NDArray[Any]:
         """Return the value at each point.
 
         Parameters
@@ -175,46 +198,68 @@ class Tables:
             Of the A contours.
         linear : bool
             Bilinear when True, else the nearest pixel.
+        scratch : Scratch, optional
+            Memory to work in; the result then lies in it until the next reading.
 
         Returns
         -------
         ndarray of the shape of ``points``
         """
         side = self.windows.side
-        pairs = points.view(np.float32) * np.float32(1 / self.windows.pitch_mm)
+        work = scratch or Scratch()
+        twice = (*points.shape[:-1], 2 * points.shape[-1])
+        pairs = work.room("pairs", twice, np.float32)
+        whole = work.room("whole", twice, np.int32)
+        index = work.room("index", points.shape, np.int64)
+        np.multiply(points.view(np.float32), np.float32(1 / self.windows.pitch_mm), out=pairs)
         pairs += place.shift
         if not linear:
             pairs += np.float32(0.5)
         np.clip(pairs, 0, side - 1.001 if linear else side - 0.5, out=pairs)
-        whole = pairs.astype(np.int32)
-        pixel = whole[..., 0::2] * np.int32(side)
-        pixel += whole[..., 1::2]
-        index = pixel + place.begin
+        np.copyto(whole, pairs, casting="unsafe")
+        # row · side + column for each (row, column) pair of int32 seen as one int64, row in its lower
+        # half: a single product moves row · side up to the column, a shift brings the sum down
+        np.multiply(whole.view(np.int64), 1 + (side << 32), out=index)
+        index >>= 32
+        index += place.begin
         if not linear:
-            return np.asarray(self.flat.take(index, mode="wrap"))
+            values = work.room("values", points.shape, self.flat.dtype)
+            return self.flat.take(index, mode="wrap", out=values)
         pairs -= whole
-        return self._blended(index, pairs[..., 0::2], pairs[..., 1::2])
+        return self._blended(index, pairs, work)
 
     def _blended(
-        self, index: NDArray[np.int64], down: NDArray[np.float32], right: NDArray[np.float32]
+        self, index: NDArray[np.int64], shares: NDArray[np.float32], work: "Scratch"
     ) -> NDArray[Any]:
-        """Bilinear reading, ``down`` and ``right`` being shares of a pixel."""
-        side, kind = self.windows.side, self.flat.dtype
-        down, right = down.astype(kind), right.astype(kind)
-        first = self.flat.take(index, mode="wrap")
-        step = self.flat[1:].take(index, mode="wrap")
+        """Bilinear reading, ``shares`` being pairs of shares of a pixel, down and right."""
+        parts = self.flat.itemsize // 4  # a vector's are blended as two real numbers
+        ways = []
+        for name, share in (("down", shares[..., 0::2]), ("right", shares[..., 1::2])):
+            way = work.room(name, (*index.shape, parts), np.float32)
+            for part in range(parts):
+                way[..., part] = share
+            ways.append(way.reshape(*index.shape[:-1], -1))
+        down, right = ways
+        first = self._between(index, right, work, 0)
+        step = self._between(index, right, work, self.windows.side)
         step -= first
-        step *= right
+        step *= down
         first += step
-        second = self.flat[side:].take(index, mode="wrap")
-        step = self.flat[side + 1 :].take(index, mode="wrap")
-        step -= second
-        step *= right
-        second += step
-        second -= first
-        second *= down
-        first += second
-        return np.asarray(first)
+        return first.view(self.flat.dtype)
+
+    def _between(
+        self, index: NDArray[np.int64], right: NDArray[np.float32], work: "Scratch", below: int
+    ) -> NDArray[np.float32]:
+        """Read between a pixel and the one right of it, ``below`` pixels further on, as real numbers."""
+        left = work.room(f"left {below > 0}", index.shape, self.flat.dtype)
+        step = work.room("step", index.shape, self.flat.dtype)
+        self.flat[below:].take(index, mode="wrap", out=left)
+        self.flat[below + 1 :].take(index, mode="wrap", out=step)
+        first, rise = left.view(np.float32), step.view(np.float32)
+        rise -= first
+        rise *= right
+        first += rise
+        return first
 
 
 def tabulated(values: NDArray[Any], windows: Windows) -> Tables:
