@@ -5,15 +5,18 @@ Phantoms of test seeds (ossification as it comes) at slices of 1, 2 and 3 mm and
 4 mm apart along the canal. Where the package holds no network, the true outline displaced smoothly
 by up to 1 mm, plane by plane, and true ossification stand in for it, and every line says so.
 
-    python bench/ablation.py [--phantoms 100] [--verse 6] [--plot PNG] [--quick] [--json]
+    [CANALIS_MODELS=DIR] python bench/ablation.py [--phantoms 100] [--verse 6] [--plot PNG] [--quick] [--json]
 
-Results are kept case by case in ``runs/ablation``; a second run goes on where the first stopped.
+Without CANALIS_MODELS the packaged network is asked. Planes and the network's outlines are kept case by case
+in ``runs/ablation``, by the networks' hash: a second run goes on where the first stopped, other weights start
+anew, and the contour itself is run every time. A case takes about 13 s of processor time, once.
 """
 
 import argparse
 import json
 import os
 import platform
+import sys
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -24,17 +27,24 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.draw import polygon2mask
 
-from ablation_cases import PIXEL_MM, Case, network_is_packaged, phantom_case, verse_case, verse_folder
+from ablation_cases import (
+    PIXEL_MM,
+    Case,
+    kept_case,
+    networks_hash,
+    phantom_case,
+    verse_case,
+    verse_folder,
+)
 from canalis.refine import Energy, Guides, SnakeSettings, refine_outlines, snake
 from phantom_planes import FIRST_TEST_SEED, SIDE_MM, boundary_distances_mm
 
-KEPT = Path(__file__).resolve().parents[1] / "runs" / "ablation"
 SLICES_MM, NOISES_HU = (1.0, 2.0, 3.0), (15.0, 40.0, 80.0)
 VERSE_SLICES_MM = (1.25, 2.5, 3.75)
 METHODS = ("network alone", "snake alone", "both, each plane alone", "both, tied along the canal")
 OVAL_MM = (5.0, 9.0)  # half axes of what the snake alone starts from: inside any adult's canal
 ALONE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0)
-ALONE_SETTINGS = SnakeSettings(settled_mm=0.02)
+ALONE_SETTINGS = SnakeSettings(settled_mm=0.02, least_support=0.3)
 DICE_MM = 0.1
 
 
@@ -104,31 +114,30 @@ def jobs(phantoms: int, verse: int) -> Iterator[tuple[str, dict[str, Any]]]:
         )
 
 
-def result_of(kind: str, arguments: dict[str, Any], *, network: bool) -> dict[str, Any]:
-    """Return one case's scores, from the kept file where there is one."""
+def result_of(kind: str, arguments: dict[str, Any], *, networks: str | None) -> dict[str, Any]:
+    """Return one case's scores; ``networks`` is the hash of those whose outlines are taken."""
     what = f"{arguments['path'].name[:9]}-{arguments['seed']}" if kind == "verse" else str(arguments["seed"])
-    name = f"{kind}-{what}-{'network' if network else 'stand-in'}"
-    kept = KEPT / f"{name}.json"
-    if kept.exists():
-        return json.loads(kept.read_text())
-    case = (phantom_case if kind == "phantom" else verse_case)(**arguments, network=network)
+    make = phantom_case if kind == "phantom" else verse_case
+    case = kept_case(
+        f"{kind}-{what}-{networks or 'stand-in'}", lambda: make(**arguments, network=networks is not None)
+    )
     began = time.process_time()
     found = outlines_by(case)
-    result: dict[str, Any] = {
+    return {
         "kind": kind,
         "slice_mm": arguments["slice_mm"],
         "noise_hu": arguments["noise_hu"],
-        "network": network,
-        "seconds": time.process_time() - began,
-        "planes_with_mass": int(case.held[case.scored].any(axis=-1).sum()),
+        "missed": case.missed,
+        "seconds": {
+            "scan": case.drawing_s,
+            "network": case.network_s,
+            "contours": time.process_time() - began,
+        },
         "planes": {
             method: [scores_of(outlines[k], case.truth[k]) for k in np.flatnonzero(case.scored)]
             for method, outlines in found.items()
         },
     }
-    KEPT.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(result))
-    return result
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -161,13 +170,15 @@ def groups_of(results: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return groups
 
 
-def report(groups: dict[str, list[dict[str, Any]]], *, network: bool) -> None:
-    if network:
-        print("outlines of the packaged network")
+def report(groups: dict[str, list[dict[str, Any]]], *, networks: str | None) -> None:
+    """Print each group's figures."""
+    if networks:
+        print(f"outlines of the networks {networks}")
     else:
         print("NOT THE NETWORK: true outlines displaced smoothly by up to 1 mm stand in for it")
     for group, results in groups.items():
-        print(f"\n{group}: {len(results)} necks")
+        missed = sum(r["missed"] for r in results)
+        print(f"\n{group}: {len(results)} necks, {missed} planes on which the network saw no canal")
         print(f"  {'':28}{'planes':>7}{'Dice':>8}{'mean mm':>9}{'95 % mm':>9}{'AP bias':>9}{'AP MAE':>8}")
         for method, row in summary(results).items():
             print(
@@ -176,7 +187,7 @@ def report(groups: dict[str, list[dict[str, Any]]], *, network: bool) -> None:
             )
 
 
-def plot(groups: dict[str, list[dict[str, Any]]], path: Path, *, network: bool) -> None:
+def plot(groups: dict[str, list[dict[str, Any]]], path: Path, *, networks: str | None) -> None:
     """Draw mean boundary error and AP error by slice thickness and noise."""
     import matplotlib
 
@@ -196,7 +207,7 @@ def plot(groups: dict[str, list[dict[str, Any]]], path: Path, *, network: bool) 
         axis.set_ylabel(label)
         axis.spines[["top", "right"]].set_visible(False)
     axes[1].set_xticks(range(len(names)), [n.replace(", ", "\n") for n in names], fontsize=8)
-    title = "the packaged network" if network else "a stand-in for the network (true outline, displaced)"
+    title = "the network" if networks else "a stand-in for the network (true outline, displaced)"
     axes[0].legend(frameon=False, ncols=2, title=f"outlines start from {title}", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -211,18 +222,22 @@ def main() -> None:
     parser.add_argument("--stand-in", action="store_true", help="even where a network is packaged")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     chosen = parser.parse_args()
-    network = network_is_packaged() and not chosen.stand_in
+    networks = None if chosen.stand_in else networks_hash()
     phantoms, verse = (24, 1) if chosen.quick else (chosen.phantoms, chosen.verse)
-    results = [result_of(kind, more, network=network) for kind, more in jobs(phantoms, verse)]
+    results = []
+    for kind, more in jobs(phantoms, verse):
+        results.append(result_of(kind, more, networks=networks))
+        spent = ", ".join(f"{what} {s:.1f} s" for what, s in results[-1]["seconds"].items())
+        print(f"{len(results)} of {phantoms + verse}: {kind}, {spent}", file=sys.stderr, flush=True)
     groups = groups_of(results)
-    report(groups, network=network)
+    report(groups, networks=networks)
     if chosen.plot:
-        plot(groups, chosen.plot, network=network)
+        plot(groups, chosen.plot, networks=networks)
     if chosen.json:
         figures = {group: summary(some) for group, some in groups.items()}
         machine = {"processor": platform.processor() or platform.machine(), "cpus": os.cpu_count()}
         versions = {p: version(p) for p in ("canalis", "numpy", "scipy")}
-        print(json.dumps({"network": network, "groups": figures, "machine": machine, "versions": versions}))
+        print(json.dumps({"networks": networks, "groups": figures, "machine": machine, "versions": versions}))
 
 
 if __name__ == "__main__":

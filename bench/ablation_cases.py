@@ -2,11 +2,15 @@
 
 Not a benchmark itself: ``bench/ablation.py`` runs it. A case is one neck: planes 4 mm apart along its
 canal, their true outlines, the network's outlines (or what stands in for them), and which points lie
-along ossification.
+along ossification. Cases with a network's outlines are kept in ``runs/ablation``, by the networks' hash:
+delete that folder when the phantom or the way from network to outline has changed.
 """
 
+import hashlib
 import os
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +18,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
-from canalis.errors import ModelError
+from canalis.errors import RefusedError
 from canalis.phantom import draw_phantom
 from canalis.phantom.plan import C2, T1, plan_neck
 from canalis.phantom.scanner import frame_scanner, stretch_of, with_look
 from canalis.phantom.structures import Structure
+from canalis.segment.models import NAMES, model_hashes
 from canalis.volume import Volume
 from phantom_planes import FIELD_MM, PER_PHANTOM, SIDE_MM, displaced, outline_at
 
@@ -27,7 +32,8 @@ HALF = SIDE_MM / 2
 STAND_IN_MM, STAND_IN_WAVES = 1.0, 8
 ALONG_MASS_MM = 2.0  # a point with ossification this near, inwards, is held
 LEAST_SHARE = 0.5  # of 1: a probability's edge
-WHOLE_FIELD_MM = (130.0, 130.0)  # what the network is used to
+NETWORK_FIELD_MM, NETWORK_HALF_MM = (110.0, 110.0), 64.0  # of scan round the planes, for the network
+KEPT = Path(__file__).resolve().parents[1] / "runs" / "ablation"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +41,9 @@ class Case:
     """One neck.
 
     images (K, H, W) HU; truth (K, 256, 2) and network (K, 128, 2) as (row, column) mm, point 0 at the
-    back; held (K, 128) True along ossification; scored (K,) True where the truth is known.
+    back; held (K, 128) True along ossification; scored (K,) True where the truth is known and the
+    network saw a canal; missed: planes with truth on which it saw none; seconds of processor time to
+    make the scan, and for the network.
     """
 
     name: str
@@ -44,7 +52,9 @@ class Case:
     network: NDArray[np.float64]
     held: NDArray[np.bool_]
     scored: NDArray[np.bool_]
-    from_network: bool
+    missed: int = 0
+    drawing_s: float = 0.0
+    network_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,27 +78,44 @@ def _sample(grid, voxels: NDArray, cuts: list[_Cut], *, order: int) -> NDArray[n
     )
 
 
-def network_is_packaged() -> bool:
-    """Return True when the installed package holds the network's models."""
-    from canalis.segment.models import model_path
+def networks_hash() -> str | None:
+    """Return a short hash of the networks in use (CANALIS_MODELS, or the packaged); None without any."""
+    hashes = model_hashes()
+    if set(hashes) != set(NAMES):
+        return None
+    return hashlib.sha256("".join(hashes[name] for name in NAMES).encode()).hexdigest()[:10]
 
-    try:
-        return all(Path(model_path(name)).exists() for name in ("coarse", "fine"))
-    except (ModelError, FileNotFoundError):
-        return False
+
+def kept_case(name: str, make: Callable[[], Case]) -> Case:
+    """Return a case from its file, or make it and keep it."""
+    path = KEPT / f"{name}.npz"
+    if not path.exists():
+        case = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        values = {item.name: getattr(case, item.name) for item in fields(Case)}
+        values["images"] = np.round(case.images).astype(np.int16)
+        unfinished = path.with_suffix(".part.npz")
+        np.savez_compressed(unfinished, **values)
+        unfinished.replace(path)
+    with np.load(path) as kept:
+        values = {item.name: kept[item.name] for item in fields(Case)}
+    values["images"] = values["images"].astype(np.float32)
+    return Case(**{key: value.item() if value.ndim == 0 else value for key, value in values.items()})
 
 
 def phantom_case(seed: int, *, slice_mm: float, noise_hu: float, network: bool) -> Case:
     """Return 13 planes of one phantom, ossification as it comes."""
+    began = time.process_time()
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
     neck = plan_neck(streams[0])
     low, high = neck.vertebrae[T1].s_mm, neck.vertebrae[C2].s_mm
     middle = streams[1].uniform(low + 26, high - 26)
     top, bottom = (float(neck.curve.point_at(middle + d)[2]) for d in (30.0, -30.0))
     if network:
-        top, bottom = stretch_of(neck)
+        highest, lowest = stretch_of(neck)
+        top, bottom = min(top + NETWORK_HALF_MM - 30, highest), max(bottom - NETWORK_HALF_MM + 30, lowest)
     scanner = frame_scanner(
-        neck, pixel_mm=PIXEL_MM, slice_mm=slice_mm, field_mm=WHOLE_FIELD_MM if network else FIELD_MM,
+        neck, pixel_mm=PIXEL_MM, slice_mm=slice_mm, field_mm=NETWORK_FIELD_MM if network else FIELD_MM,
         top=top, bottom=bottom, center_x_mm=float(neck.curve.point_at(middle)[0]),
     )  # fmt: skip
     scanner = replace(with_look(scanner, streams[1]), noise_hu=noise_hu)
@@ -99,7 +126,8 @@ def phantom_case(seed: int, *, slice_mm: float, noise_hu: float, network: bool) 
     truth = np.stack([outline_at(neck, float(s)) for s in places])
     mass = (phantom.structure == Structure.OSSIFICATION).astype(np.uint8)
     if network:
-        return _with_network(f"phantom {seed}", phantom.volume, cuts, truth, np.ones(len(truth), bool))
+        case = _with_network(f"phantom {seed}", phantom.volume, cuts, truth, np.ones(len(truth), bool))
+        return replace(case, drawing_s=time.process_time() - began - case.network_s)
     return _with_stand_in(f"phantom {seed}", phantom.volume, cuts, truth, mass, seed)
 
 
@@ -111,29 +139,33 @@ def _with_stand_in(name: str, volume: Volume, cuts: list[_Cut], truth, mass, see
     )
     held = _along(_sample(volume, mass, cuts, order=0) > 0, outlines)
     images = _sample(volume, volume.hu, cuts, order=1)
-    return Case(name, images, truth, outlines, held, np.ones(len(truth), bool), False)
+    return Case(name, images, truth, outlines, held, np.ones(len(truth), bool))
 
 
 def _with_network(name: str, volume: Volume, cuts: list[_Cut], truth, scored) -> Case:
-    """Take the network's own outlines; planes on which it sees no canal are not scored."""
+    """Take the network's own outlines; planes on which it sees no canal are missed, not scored."""
     from canalis.labels import OSSIFICATION
     from canalis.segment import segment
 
-    found = segment(volume)
-    assert found.canal is not None
-    share = _sample(found.canal, found.canal.values, cuts, order=1) / 255
-    outlines = np.zeros((len(cuts), POINTS, 2))
-    scored = scored.copy()
-    for k, plane in enumerate(share):
-        lines = [line for line in find_contours(plane, LEAST_SHARE) if len(line) > 40]
-        if lines:
-            outlines[k] = from_the_back(max(lines, key=len) * PIXEL_MM, POINTS)
-        else:
-            scored[k] = False
-            outlines[k] = from_the_back(truth[k], POINTS)
-    mass = (found.mask.labels == OSSIFICATION).astype(np.uint8)
-    held = _along(_sample(found.mask, mass, cuts, order=0) > 0, outlines)
-    return Case(name, _sample(volume, volume.hu, cuts, order=1), truth, outlines, held, scored, True)
+    began = time.process_time()
+    outlines = np.stack([from_the_back(t, POINTS) for t in truth])
+    held, seen = np.zeros(outlines.shape[:2], bool), np.zeros(len(cuts), bool)
+    try:
+        found = segment(volume)
+    except RefusedError:
+        found = None
+    if found is not None and found.canal is not None:
+        share = _sample(found.canal, found.canal.values, cuts, order=1) / 255
+        for k, plane in enumerate(share):
+            lines = [line for line in find_contours(plane, LEAST_SHARE) if len(line) > 40]
+            if lines:
+                seen[k] = True
+                outlines[k] = from_the_back(max(lines, key=len) * PIXEL_MM, POINTS)
+        mass = (found.mask.labels == OSSIFICATION).astype(np.uint8)
+        held = _along(_sample(found.mask, mass, cuts, order=0) > 0, outlines)
+    images = _sample(volume, volume.hu, cuts, order=1)
+    case = Case(name, images, truth, outlines, held, scored & seen, missed=int((scored & ~seen).sum()))
+    return replace(case, network_s=time.process_time() - began)
 
 
 def _along(mass: NDArray[np.bool_], outlines: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -178,11 +210,13 @@ def verse_case(path: Path, *, slice_mm: float, noise_hu: float, seed: int, netwo
     """
     from verse_dress import closed_rings, dressed
 
+    began = time.process_time()
     bone, volume = dressed(path, slice_mm=slice_mm, noise_hu=noise_hu, seed=seed)
     places, truth, scored = closed_rings(bone)
     cuts = [_Cut(*place) for place in places]
     if network:
-        return _with_network(path.name, volume, cuts, truth, scored)
+        case = _with_network(path.name, volume, cuts, truth, scored)
+        return replace(case, drawing_s=time.process_time() - began - case.network_s)
     mass = np.zeros(volume.shape, np.uint8)
     case = _with_stand_in(path.name, volume, cuts, truth, mass, seed)
     return replace(case, scored=scored)
