@@ -21,6 +21,7 @@ class Spine:
 
     dens: bool = True
     ribs: tuple[int, ...] = (7, 7)
+    rib_drop_mm: float = 0.0
     fused: tuple[int, ...] = ()
     last: int = 12
     bow_mm: float = 8.0
@@ -61,7 +62,10 @@ class Spine:
         if self.dens:
             put((np.hypot(front - 13, left) < 5) & (u > C2_TOP) & (u <= 26), Coarse.DENS, 1)
         for side, which in zip((-1, 1), self.ribs, strict=True):
-            down = u - (self.magnum_z - self.middle_z(which)) - 0.2 * np.abs(left)
+            head = (
+                self.magnum_z - self.middle_z(which) - 4.0 + self.rib_drop_mm
+            )  # at the upper half of its vertebra
+            down = u - head - 0.2 * (np.abs(left) - 13)
             put(
                 (left * side > 13) & (left * side < 60) & (np.abs(front - 10) < 6) & (np.abs(down) < 5),
                 Coarse.FIRST_RIB,

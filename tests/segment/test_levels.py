@@ -71,6 +71,12 @@ def test_a_cervical_rib_is_a_disagreement_and_gives_no_names(make_spine: Callabl
     assert "4 bodies" in named.naming.reason
 
 
+def test_rib_heads_halfway_to_the_next_vertebra_are_no_disagreement(make_spine: Callable[..., Any]) -> None:
+    column, named = counted(make_spine(rib_drop_mm=12.0), FOOT, TOP)
+    assert column.rib is None
+    assert (named.naming.sure, named.naming.source, named.first) == (False, "dens", 1)
+
+
 def test_ribs_that_differ_from_side_to_side_are_no_witness(make_spine: Callable[..., Any]) -> None:
     column, named = counted(make_spine(ribs=(6, 7)), FOOT, TOP)
     assert column.rib is None

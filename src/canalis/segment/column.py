@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from canalis.labels import LEVELS
 from canalis.segment.classes import LEVEL_CLASSES, Coarse
 from canalis.segment.divide import C2, Segment, divide
 from canalis.segment.grids import Grid
@@ -25,7 +26,9 @@ SLOPES: Final = np.tan(np.radians(np.arange(-36.0, 37.0, 4.0)))
 
 SLOPE_WINDOW_MM: Final = 12.0  # over which one slope is looked for: about a disc to each side
 SLOPE_CHANGE_MM: Final = 8.0  # over which the slope changes
-LEAST_CONTRAST: Final = 0.01  # variance of the share of disc; at less no disc is seen, and the slope is 0
+USUAL_SLOPE: Final = 0.09  # 5 degrees, in front lower than behind, against the canal's own plane
+USUAL_WEIGHT: Final = 0.03  # of it: the variance of the share of disc where discs are clear is about 0.1
+STEEPNESS_COST: Final = 0.1  # of that variance, for the square of the slope's difference from the usual
 
 LEAST_DISC: Final = 0.25  # share of the column's section that is disc, at a disc
 LEAST_BODY: Final = 0.25
@@ -40,6 +43,8 @@ SECTION_MM: Final = (np.arange(3.0, 33.0, 2.0), np.arange(-16.0, 16.1, 2.0))
 LEAST_RIB_VOXELS: Final = 12
 RIB_ABOVE_MM: Final = 4.0  # the head of the first rib lies at the upper half of T1
 RIB_HEAD_MM: Final = 42.0  # from the centreline to where a rib meets its vertebra
+MOST_APART_MM: Final = 14.0  # of the heads from their vertebra, and of one side's from the other's
+CLEARLY_MM: Final = 10.0  # nearer to one vertebra than to another: half of the about 20 mm between them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +144,7 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
     vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
     seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
     dens = find_dens(vertebrae, classes, found, tube, slope)
-    return Column(vertebrae, dens, _rib_of(vertebrae, found, tube, slope), seen, slope)
+    return Column(vertebrae, dens, _rib_of(vertebrae, dens, found, tube, slope), seen, slope)
 
 
 def _span(bony: Floats, votes: Floats) -> tuple[int, int]:
@@ -191,13 +196,17 @@ def _profile(classes: Classes, tube: Tube) -> tuple[Floats, Floats, Floats]:
 
 
 def _best_slope(disc: Floats) -> Floats:
-    """Return the slope whose planes tell discs from bodies best, smooth along the canal."""
+    """Return the slope whose planes tell discs from bodies best, smooth along the canal.
+
+    Where discs are hardly seen it is that of most necks.
+    """
     around = ndimage.gaussian_filter1d(disc, SLOPE_WINDOW_MM, axis=1)
     contrast = ndimage.gaussian_filter1d(disc**2, SLOPE_WINDOW_MM, axis=1) - around**2
-    weight = np.maximum(contrast.max(axis=0) - LEAST_CONTRAST, 0.0)
-    chosen = ndimage.gaussian_filter1d(weight * SLOPES[contrast.argmax(axis=0)], SLOPE_CHANGE_MM)
-    total = ndimage.gaussian_filter1d(weight, SLOPE_CHANGE_MM)
-    return np.asarray(np.where(total > 1e-6, chosen / np.maximum(total, 1e-6), 0.0))
+    contrast -= STEEPNESS_COST * (SLOPES[:, None] - USUAL_SLOPE) ** 2
+    weight = np.maximum(contrast.max(axis=0), 0.0)
+    chosen = weight * SLOPES[contrast.argmax(axis=0)] + USUAL_WEIGHT * USUAL_SLOPE
+    smooth = [ndimage.gaussian_filter1d(a, SLOPE_CHANGE_MM) for a in (chosen, weight + USUAL_WEIGHT)]
+    return np.asarray(smooth[0] / smooth[1])
 
 
 def own_place(along_mm: Floats, front_mm: Floats, slope: Floats) -> Floats:
@@ -282,22 +291,35 @@ def _dens_by_name(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube, s
     return None
 
 
-def _rib_of(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube, slope: Floats) -> int | None:
-    """Return which vertebra carries the first rib, if both sides that are seen say the same."""
+def _rib_of(
+    vertebrae: tuple[Vertebra, ...], dens: int | None, found: Located, tube: Tube, slope: Floats
+) -> int | None:
+    """Return which vertebra carries the first rib: the nearest to its heads.
+
+    None where it is not the one counted from the dens and lies hardly nearer: that is no disagreement.
+    """
     _, places = _places_of(found, Coarse.FIRST_RIB)
     if not len(places) or not vertebrae:
         return None
     along, front, left = tube.along(places)
     along = own_place(along, front, slope)
-    said = set()
+    heads = []
     for side in (-1, 1):
         away = np.hypot(front - 10, left)  # from the middle of the body's back
         here = (left * side > 6) & (away < RIB_HEAD_MM)
-        if here.sum() < LEAST_RIB_VOXELS:
-            continue
-        head = away[here] <= np.percentile(away[here], 25)
-        middle = float(np.median(along[here][head]))
-        nearest = int(np.argmin([abs(v.middle_mm - RIB_ABOVE_MM - middle) for v in vertebrae]))
-        if abs(vertebrae[nearest].middle_mm - middle) < 14:
-            said.add(nearest)
-    return said.pop() if len(said) == 1 else None
+        if here.sum() >= LEAST_RIB_VOXELS:
+            head = away[here] <= np.percentile(away[here], 25)
+            heads.append(float(np.median(along[here][head])))
+    if not heads:
+        return None
+    apart = np.abs(np.array([v.middle_mm for v in vertebrae])[:, None] - RIB_ABOVE_MM - heads)
+    if np.unique(apart.argmin(axis=0)).size > 1 and np.ptp(heads) > MOST_APART_MM:
+        return None
+    distance = np.abs(np.array([v.middle_mm for v in vertebrae]) - RIB_ABOVE_MM - np.mean(heads))
+    nearest = int(distance.argmin())
+    if distance[nearest] > MOST_APART_MM:
+        return None
+    counted = nearest if dens is None else dens + LEVELS.index("T1") - C2
+    if counted != nearest and counted < len(vertebrae) and distance[counted] - distance[nearest] < CLEARLY_MM:
+        return None
+    return nearest

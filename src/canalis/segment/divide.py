@@ -71,7 +71,7 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
     if size < END_LENGTH_MM:
         return []
     gain = np.concatenate([np.zeros((1, LEVEL_CLASSES)), np.cumsum(_evidence(votes[first:last]), axis=0)])
-    border = DISC_WORTH * disc[first:last]
+    border = DISC_WORTH * disc[first:last] * np.minimum(disc[first:last] / CLEAR_DISC, 1.0)
     missed = np.concatenate([[0.0], np.cumsum(MISSED_DISC * _peaks(disc[first:last]))])
     best = np.full((size + 1, LEVEL_CLASSES), -np.inf)
     came = np.full((size + 1, LEVEL_CLASSES, 2), -1)

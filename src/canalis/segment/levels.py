@@ -90,7 +90,7 @@ def _named_by_both(column: Column, dens: int, rib: int) -> Named:
 
 def _named_by_one(column: Column, end: str, first: int) -> Named:
     other = "first rib" if end == "dens" else "dens"
-    reason = f"Counted from the {end} alone; the {other} was not seen."
+    reason = f"Counted from the {end} alone; the {other} was not clearly seen."
     if agreement(column, first) < AGREEING_SHARE:
         reason = f"Counted from the {end} alone, and the shapes of the vertebrae speak against it."
     if tall := _tall_body(column):
