@@ -37,7 +37,9 @@ def composed(chain: nn.Module) -> tuple[int, int]:
 
 
 def image(side: int, seed: int = 5) -> Tensor:
-    return torch.randn(1, len(SLICE_OFFSETS), side, side, generator=torch.Generator().manual_seed(seed)).double()
+    return torch.randn(
+        1, len(SLICE_OFFSETS), side, side, generator=torch.Generator().manual_seed(seed)
+    ).double()
 
 
 def test_a_shift_of_the_input_by_the_stride_shifts_the_output_eq_1() -> None:
