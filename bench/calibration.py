@@ -25,6 +25,9 @@ VALIDATION = range(1_000_000, 2_000_000)
 WANTED = 0.95
 BINS = 6
 LEAST_VALUES = 12  # a field with fewer keeps its factor
+BUILT_ON = {"max_occupying_ratio_percent": "occupying_ratio_percent"}
+"""Fields whose interval is another field's, scaled once more."""
+
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "reliability.png"
 Floats = NDArray[np.float64]
 
@@ -64,6 +67,8 @@ def refit(rows: list[dict[str, Any]]) -> dict[str, float]:
         if len(table) >= LEAST_VALUES:
             times = float(np.quantile(table[:, 0] / table[:, 1], WANTED))
             factors[name] = round(max(factors[name] * times, 0.05), 2)
+    for whole, part in BUILT_ON.items():
+        factors[whole] = round(factors[whole] * FITTED_NETWORK[part] / factors[part], 2)
     return factors
 
 
@@ -72,7 +77,8 @@ def with_factors(rows: list[dict[str, Any]], factors: dict[str, float]) -> list[
     again: list[dict[str, Any]] = json.loads(json.dumps(rows))
     for row in again:
         for name, factor in factors.items():
-            times = factor / FITTED_NETWORK[name]
+            part = BUILT_ON.get(name)
+            times = factor / FITTED_NETWORK[name] * (factors[part] / FITTED_NETWORK[part] if part else 1)
             if name in row["found"]["uncertainty"]:
                 row["found"]["uncertainty"][name] *= times
             for plane in row["planes"]:
