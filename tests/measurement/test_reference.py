@@ -23,7 +23,7 @@ def test_a_percentile_follows_from_the_studys_mean_and_sd(level, ap, area, expec
 
 
 @pytest.mark.parametrize(
-("level", "part"), [("C3", "body"), ("C4/5", "disc"), (None, "body"), ("C4", "worst")]
+    ("level", "part"), [("C3", "body"), ("C4/5", "disc"), (None, "body"), ("C4", "worst")]
 )
 def test_where_no_study_measured_there_is_none(level, part):
     assert percentiles_of(level=level, part=part, canal_ap_mm=13.0, canal_area_mm2=250.0) is None
