@@ -87,6 +87,23 @@ def test_the_wall_along_a_mass_stays_where_it_was():
     assert edge_mm(refined.canal, (0, 1, 0)) == pytest.approx(RADIUS_MM, abs=0.3)
 
 
+def test_a_canal_that_ends_in_a_thread_is_refined_where_it_is_one():
+    segmentation, volume = tube(mass=False)
+    assert segmentation.canal is not None
+    index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), axis=-1)
+    x, y, z = np.moveaxis(
+        segmentation.canal.to_lps(index.reshape(-1, 3).astype(float)).reshape(*SHAPE, 3), -1, 0
+    )
+    radius = np.hypot(x - 0.04 * (z - 930), y)
+    thread = np.rint(255 * ndtr((0.6 - radius) / EDGE_BLUR_MM)).astype(np.uint8)
+    values = np.where(index[..., 0] > 25, thread, segmentation.canal.values)
+    ending = replace(segmentation, canal=Probability(values, segmentation.canal.affine))
+    _, refinement = refine_segmentation(ending, volume)
+    assert refinement is not None
+    assert refinement.settled.any()
+    assert (refinement.centers_lps[:, 2] < 904 + 1.5 * 26).all()
+
+
 def test_labels_drawn_by_hand_are_given_back_as_they_are():
     segmentation, volume = tube(mass=False)
     drawn = Segmentation(segmentation.mask, NAMED)

@@ -31,6 +31,7 @@ PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
 BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside stay where they are
+LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
 FURTHEST_MM = 1.2  # a soft edge is a distance no further out than this
 AIR_HU = -1024.0
 
@@ -134,7 +135,8 @@ def find_shift(
     places = np.arange(frame.along_mm[0], frame.along_mm[-1] + 1e-6, EVERY_MM)
     sections = cut_sections(edges, extent, frame.at(places), pixel_mm=PIXEL_MM)
     radii, middles = _radii(sections)
-    usable = sections.whole & np.isfinite(radii).all(axis=1)
+    enclosed = 0.5 * np.sin(2 * np.pi / POINTS) * (radii * np.roll(radii, 1, axis=1)).sum(axis=1)
+    usable = sections.whole & (enclosed >= LEAST_MM2)  # a NaN is not
     places, radii, middles = places[usable], radii[usable], middles[usable]
     if not len(places):
         nothing = np.zeros((0, POINTS))
