@@ -1,6 +1,7 @@
 """A real scheduler and two workers, each a process on 127.0.0.1; one is killed on the way."""
 
 import json
+import logging
 import signal
 import socket
 import subprocess
@@ -93,3 +94,16 @@ def test_no_scheduler_is_said_in_one_line(monkeypatch):
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.5)
     with pytest.raises(cluster.ClusterError, match=r"Expected a dask scheduler at tcp://127\.0\.0\.1:9"):
         cluster._connect("tcp://127.0.0.1:9")
+
+
+def test_warnings_of_dask_are_quiet_during_a_batch_only():
+    from canalis.batch.cluster import _quiet_dask
+
+    client, others = logging.getLogger("distributed.client"), logging.getLogger("canalis")
+    before = client.level, others.level
+    assert client.isEnabledFor(logging.WARNING)
+    with _quiet_dask():
+        assert not client.isEnabledFor(logging.WARNING)
+        assert client.isEnabledFor(logging.ERROR)
+        assert others.level == before[1]
+    assert (client.level, others.level) == before

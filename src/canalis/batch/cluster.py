@@ -1,7 +1,9 @@
 """Workers of a dask.distributed cluster, on this machine or on many that see the same folders."""
 
+import logging
 import os
 from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,7 +56,7 @@ def measure_on_cluster(
         ) from None
     if not studies:
         return
-    with _connect(address) as client:
+    with _quiet_dask(), _connect(address) as client:
         futures = {
             client.submit(measure_on_worker, study, out, settings, pure=False): study for study in studies
         }
@@ -65,6 +67,24 @@ def measure_on_cluster(
                 future.release()
         finally:
             client.cancel(list(futures))
+
+
+@contextmanager
+def _quiet_dask() -> Generator[None, None, None]:
+    """Keep dask's warnings to itself meanwhile: a lost worker's cases go to another, as promised."""
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict) if _of_dask(name)]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(max(logger.level, logging.ERROR))
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _of_dask(name: str) -> bool:
+    return name.split(".")[0] == "distributed"
 
 
 def _connect(address: str) -> Any:
