@@ -4,9 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from canalis.measurement.measurements import Alignment, Measurements, Narrowest, Ossification
+from canalis.measurement.measurements import (
+    PLANE_NUMBERS,
+    Alignment,
+    Measurements,
+    Narrowest,
+    Ossification,
+)
 from canalis.report.page import make_page
-from canalis.report.record import PLANE_NUMBERS
 from canalis.segment.segmentation import LevelNaming
 from canalis.volume import ScanWarning
 

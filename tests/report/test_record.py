@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from canalis.errors import MeasurementError, ReadError
-from canalis.measurement.measurements import Measurements
+from canalis.measurement.measurements import PLANE_NUMBERS, Measurements
 from canalis.report.record import (
-    PLANE_NUMBERS,
     SCHEMA,
     measurements_to_csv,
     measurements_to_json,

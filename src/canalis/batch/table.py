@@ -8,33 +8,19 @@ from typing import Any, Final
 from canalis.batch.results import WORKING
 from canalis.batch.worker import Outcome
 from canalis.cohort.sheet import write_csv
+from canalis.report.record import ALIGNMENT_ANSWERS, OSSIFICATION_ANSWERS
 
 FILE: Final = "cases.csv"
 
 NARROWEST: Final = ("residual_ap_mm", "uncertainty", "level", "part")
 OSSIFICATION: Final = (
-    "present",
-    "type",
+    *OSSIFICATION_ANSWERS[:2],
     "near_type",
     "levels",
     "discs",
     "bridging",
-    "upper_end",
-    "lower_end",
-    "reaches_c2",
-    "at_scan_edge",
-    "peak_level",
-    "op_index",
-    "op_grade",
-    "max_thickness_mm",
-    "max_occupying_ratio_percent",
-    "width_mm",
-    "volume_mm3",
-    "length_mm",
-    "side",
-    "compression_angle_deg",
+    *OSSIFICATION_ANSWERS[2:],
 )
-ALIGNMENT: Final = ("k_line", "k_line_distance_mm", "c2_c7_cobb_deg")
 WITH_UNCERTAINTY: Final = {
     "ossification": ("max_thickness_mm", "max_occupying_ratio_percent", "volume_mm3", "length_mm"),
     "alignment": ("k_line_distance_mm", "c2_c7_cobb_deg"),
@@ -51,7 +37,7 @@ HEADERS: Final = (
     *(f"ossification_{name}" for name in OSSIFICATION),
     *(f"ossification_{name}_uncertainty" for name in WITH_UNCERTAINTY["ossification"]),
     "ossification_double_layer_candidate",
-    *(f"alignment_{name}" for name in ALIGNMENT),
+    *(f"alignment_{name}" for name in ALIGNMENT_ANSWERS),
     *(f"alignment_{name}_uncertainty" for name in WITH_UNCERTAINTY["alignment"]),
     "warnings",
     "input_hash",
@@ -103,7 +89,7 @@ def _row(folder: Path, case: str, failure: Outcome | None) -> dict[str, Any]:
     row |= _fields("narrowest", found["narrowest"], NARROWEST)
     row |= _fields("ossification", found["ossification"], OSSIFICATION)
     row["ossification_double_layer_candidate"] = found["ossification"]["double_layer_sign"]["candidate"]
-    row |= _fields("alignment", found["alignment"], ALIGNMENT)
+    row |= _fields("alignment", found["alignment"], ALIGNMENT_ANSWERS)
     for group, names in WITH_UNCERTAINTY.items():
         given = found[group]["uncertainty"]
         row |= {f"{group}_{name}_uncertainty": given.get(name) for name in names}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from canalis.cli.written_too import Dicom, Pdf, flags, written_too
+
 if TYPE_CHECKING:
     from canalis.batch.run import Step, Summary, Workers
 
@@ -41,13 +43,8 @@ def batch(
             help="Number the cases instead of naming them as their folders, and write here which is which.",
         ),
     ] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too; needs the pdf extra.")] = False,
-    dicom: Annotated[
-        bool,
-        typer.Option(
-            "--dicom", help="Write DICOM SEG and SR too, which name the patient; needs the dicom-out extra."
-        ),
-    ] = False,
+    pdf: Pdf = False,
+    dicom: Dicom = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Measure again what DIR holds with other settings or inputs."),
@@ -66,8 +63,8 @@ def batch(
 
     if workers is not None and dask is not None:
         raise typer.BadParameter("Give --workers for this machine or --dask for a cluster, not both.")
-    flags = {"--pdf": pdf, "--dicom": dicom, "--overwrite": overwrite}
-    settings = Settings.of_this_program((*(("pdf",) if pdf else ()), *(("dicom",) if dicom else ())))
+    given = flags(pdf=pdf, dicom=dicom, overwrite=overwrite)
+    settings = Settings.of_this_program(written_too(pdf=pdf, dicom=dicom))
     check_extras(Options(also=settings.also))
     found = find_studies(studies, out=out)
     if found.left_out:
@@ -80,7 +77,7 @@ def batch(
             out.resolve(),
             settings,
             _workers(workers, dask),
-            command=_command(workers, dask, key, flags),
+            command=_command(workers, dask, key, given),
             overwrite=overwrite,
             tell=tell,
         )
@@ -108,14 +105,14 @@ def _counted(summary: "Summary") -> str:
 
 
 def _command(
-    workers: int | None, address: str | None, key: Path | None, flags: dict[str, bool]
+    workers: int | None, address: str | None, key: Path | None, given: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the command for ``batch.json``: paths and the address by their names in the help."""
     words = ["canalis", "batch", "STUDIES", "--out", "DIR"]
     words += ["--workers", str(workers)] if workers is not None else []
     words += ["--dask", "ADDRESS"] if address is not None else []
     words += ["--key", "FILE"] if key is not None else []
-    return (*words, *(flag for flag, given in flags.items() if given))
+    return (*words, *given)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from canalis.cli.progress import shown_progress
+from canalis.cli.written_too import Dicom, Pdf, flags, written_too
 
 HINT = re.compile(r"(C2)=(-?\d+(?:\.\d+)?)")
 
@@ -31,13 +32,8 @@ def measure(
         Path | None,
         typer.Option(metavar="FILE", help="Measure this label map (NIfTI) instead of the network's."),
     ] = None,
-    pdf: Annotated[bool, typer.Option("--pdf", help="Write report.pdf too; needs the pdf extra.")] = False,
-    dicom: Annotated[
-        bool,
-        typer.Option(
-            "--dicom", help="Write DICOM SEG and SR too, which name the patient; needs the dicom-out extra."
-        ),
-    ] = False,
+    pdf: Pdf = False,
+    dicom: Dicom = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are in DIR.")] = False,
 ) -> None:
     """Measure the canal and its ossification on one CT.
@@ -49,14 +45,14 @@ def measure(
 
     if hint is not None and segmentation is not None:
         raise typer.BadParameter("A label map names its own levels: give --hint or --segmentation, not both.")
-    flags = {"--pdf": pdf, "--dicom": dicom, "--overwrite": overwrite}
+    given = flags(pdf=pdf, dicom=dicom, overwrite=overwrite)
     options = Options(
         series=series,
         hint=parse_hint(hint),
         label_map=segmentation,
         overwrite=overwrite,
-        also=(*(("pdf",) if pdf else ()), *(("dicom",) if dicom else ())),
-        command=_command(series=series, hint=hint, segmentation=segmentation, flags=flags),
+        also=written_too(pdf=pdf, dicom=dicom),
+        command=_command(series=series, hint=hint, segmentation=segmentation, given=given),
     )
     with shown_progress() as progress:
         result = measure_to_folder(source, out, options, progress=progress)
@@ -78,11 +74,11 @@ def parse_hint(hint: str | None) -> tuple[str, float] | None:
 
 
 def _command(
-    *, series: str | None, hint: str | None, segmentation: Path | None, flags: dict[str, bool]
+    *, series: str | None, hint: str | None, segmentation: Path | None, given: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the command for ``run.json``: paths and the series UID by their names in the help."""
     words = ["canalis", "measure", "INPUT", "--out", "DIR"]
     words += ["--series", "UID"] if series is not None else []
     words += ["--hint", hint] if hint is not None else []
     words += ["--segmentation", "FILE"] if segmentation is not None else []
-    return (*words, *(flag for flag, given in flags.items() if given))
+    return (*words, *given)

@@ -1,9 +1,12 @@
 """An ossified anterior longitudinal ligament: bone before the bodies that bridges a disc from end to end."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from canalis.labels import LEVELS, disc_name
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.measurements import Apart
 from canalis.measurement.vertebrae import Vertebra, Zone, body_depth_mm
@@ -17,6 +20,7 @@ AHEAD_MM, LIP_MM = 9.0, 2.5  # before the line of the bodies' fronts, and behind
 SIDE_MM = 9.0  # to each side of the midline: beyond lie the uncinate and transverse processes
 STEP_MM = 0.5
 INTO_BODY_MM = 1.5  # beyond each endplate that the bridge must reach
+AROUND_DISC = {disc_name(upper): (upper, lower) for upper, lower in pairwise(LEVELS)}
 LEAST_BRIDGE_MM3 = 25.0  # 2 mm thick, 3 mm wide, over a disc of 4 mm
 
 
@@ -41,14 +45,12 @@ def find_anterior_ligament(neck: NeckGeometry, volume: Volume | None) -> list[tu
     found = []
     bodies = {v.name: v for v in neck.vertebrae if v.part == "body" and v.name}
     for zone in neck.zones:
-        pair = (zone.name or "").split("/")
-        if zone.part != "disc" or len(pair) < 2:
+        if zone.part != "disc" or zone.name not in AROUND_DISC:
             continue
-        lower = pair[1] if pair[1][0] in "CT" else f"{pair[0][0]}{pair[1]}"
-        neighbours = [bodies.get(name) for name in (pair[0], lower)]
-        if None in neighbours:
+        neighbours = [bodies[name] for name in AROUND_DISC[zone.name] if name in bodies]
+        if len(neighbours) < 2:
             continue
-        thickness = _bridge_mm(neck, volume, zone, [v for v in neighbours if v is not None])
+        thickness = _bridge_mm(neck, volume, zone, neighbours)
         if thickness is not None:
             found.append((zone.upper_mm, Apart("anterior ligament", zone.name, thickness)))
     return found

@@ -5,7 +5,7 @@ points LPS+ mm. A value that could not be measured is None, with the reason unde
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from canalis.segment.segmentation import LevelNaming
 from canalis.volume import ScanWarning
@@ -22,6 +22,25 @@ ApartKind = Literal[
     "other",
 ]
 Point = tuple[float, float, float]
+
+PLANE_NUMBERS: Final = (
+    "canal_ap_mm",
+    "canal_lr_mm",
+    "canal_area_mm2",
+    "ossification_thickness_mm",
+    "thickness_offset_mm",
+    "thickness_canal_ap_mm",
+    "ossification_bone_thickness_mm",
+    "ossification_width_mm",
+    "ossification_area_mm2",
+    "occupying_ratio_percent",
+    "occupying_ratio_midline_percent",
+    "area_occupying_ratio_percent",
+    "residual_ap_mm",
+    "torg_pavlov_ratio",
+    "confidence",
+)
+"""The fields of a plane that hold a number, in the order of the contract and of the CSV's columns."""
 
 
 @dataclass(frozen=True, slots=True)

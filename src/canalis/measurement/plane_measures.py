@@ -9,7 +9,7 @@ from canalis.measurement.canal import CanalEdges, edge_blur_mm, find_canal_edges
 from canalis.measurement.edges import EdgeField
 from canalis.measurement.frame import framed
 from canalis.measurement.geometry import NeckGeometry
-from canalis.measurement.measurements import PlaneMeasurement, Point
+from canalis.measurement.measurements import PLANE_NUMBERS, PlaneMeasurement, Point
 from canalis.measurement.ossification import MassEdges, find_mass_edges, occupying_ratio_percent
 from canalis.measurement.planes import Plane
 from canalis.measurement.reference import percentiles_of, why_no_percentile
@@ -34,24 +34,6 @@ LARGEST_GAP_MM = 3.0  # between acquired slices, for a length on them (contract)
 LARGEST_PIXEL_MM = 1.5  # for any length, area or volume (contract)
 LEAST_RATIO_PIXELS = 2.0  # a thinner mass has no ratio (definitions)
 NEAR_SCAN_EDGE_MM = 8.0  # a canal that ends as near to the scan's edge was cut off by it
-
-NUMBERS = (
-    "canal_ap_mm",
-    "canal_lr_mm",
-    "canal_area_mm2",
-    "ossification_thickness_mm",
-    "thickness_offset_mm",
-    "thickness_canal_ap_mm",
-    "ossification_bone_thickness_mm",
-    "ossification_width_mm",
-    "ossification_area_mm2",
-    "occupying_ratio_percent",
-    "occupying_ratio_midline_percent",
-    "area_occupying_ratio_percent",
-    "residual_ap_mm",
-    "torg_pavlov_ratio",
-)
-"""The fields of a plane that hold a measured number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,7 +136,7 @@ def _refused(zone: Zone, cut: Cut, i: int, refusal: str) -> PlaneMeasurement:
         center_lps_mm=as_point(plane.center_lps),
         normal_lps=as_point(plane.normal_lps),
         anteroposterior_lps=as_point(plane.posterior_lps),
-        reasons=dict.fromkeys((*NUMBERS, "percentiles", "confidence"), refusal),
+        reasons=dict.fromkeys((*PLANE_NUMBERS, "percentiles"), refusal),
         outlines_lps_mm=_outlines(cut, i) if cut.sections.whole[i] else {},
     )
 

@@ -16,31 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from canalis.errors import MeasurementError, ReadError
-from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.measurement.measurements import PLANE_NUMBERS, Measurements, PlaneMeasurement
 from canalis.volume import Acquisition, Volume
 
 SCHEMA: Final = "canalis.measurements/1"
 JSON_NAME: Final = "measurements.json"
 CSV_NAME: Final = "measurements.csv"
-
-PLANE_NUMBERS: Final = (
-    "canal_ap_mm",
-    "canal_lr_mm",
-    "canal_area_mm2",
-    "ossification_thickness_mm",
-    "thickness_offset_mm",
-    "thickness_canal_ap_mm",
-    "ossification_bone_thickness_mm",
-    "ossification_width_mm",
-    "ossification_area_mm2",
-    "occupying_ratio_percent",
-    "occupying_ratio_midline_percent",
-    "area_occupying_ratio_percent",
-    "residual_ap_mm",
-    "torg_pavlov_ratio",
-    "confidence",
-)
-"""The numbers of a plane, in the order of the contract and of the CSV's columns."""
 
 OSSIFICATION_ANSWERS: Final = (
     "present",
