@@ -8,7 +8,6 @@ import canalis
 from canalis.chain import why_refused
 from canalis.labels import RESIDUAL_CANAL
 from canalis.segment.guard import metal_in_canal, slice_jumps, why_no_ct
-from canalis.segment.models import NAMES, model_path
 from canalis.volume import Mask, Volume
 
 AFFINE = np.array([[0, 0, 1.1, -55.0], [0, 1.2, 0, 20.0], [1.5, 0, 0, 800.0], [0, 0, 0, 1.0]])
@@ -89,12 +88,6 @@ def test_metal_across_the_canal_is_said_and_metal_elsewhere_is_not() -> None:
     assert "between z 845 and 848 mm" in warning.message
 
 
-@pytest.fixture
-def networks() -> None:
-    if not all(model_path(name).exists() for name in NAMES):
-        pytest.skip("the trained networks are not in the package yet")
-
-
 def femur() -> np.ndarray:
     """A thigh: a tube of cortical bone with marrow, as wide as a canal, in muscle and fat."""
     rng = np.random.default_rng(4)
@@ -105,13 +98,13 @@ def femur() -> np.ndarray:
     return ndimage.gaussian_filter(hu.astype(float), (0, 0.4, 0.4)) + rng.normal(0, 12, SHAPE)
 
 
-def test_a_thigh_is_refused(networks: None) -> None:
+def test_a_thigh_is_refused() -> None:
     measured = canalis.measure(volume(femur()))
     assert measured.status == "refused"
     assert "neck" in why_refused(measured)
 
 
-def test_a_body_without_bones_is_refused(networks: None) -> None:
+def test_a_body_without_bones_is_refused() -> None:
     measured = canalis.measure(volume(np.clip(body(), -1024, 200)))
     assert measured.status == "refused"
     assert "neck" in why_refused(measured)
