@@ -29,7 +29,7 @@ KNOT_MM = 8.0
 SMOOTHNESS = 0.02  # price of a second difference, in rays a knot: halves waves shorter than about 20 mm
 OUTLIER_MM = 0.8  # Tukey's cut: the mouth of the basivertebral vein, a spur
 ROUNDS = 8
-LEAST_RAYS = 200
+LEAST_RAYS, LEAST_SEEN_SHARE = 200, 0.5  # of the rays at mid-body, those that must meet an edge of bone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,15 +100,17 @@ def find_front_wall(volume: Volume, neck: NeckGeometry) -> FrontWall:
     Raises
     ------
     MeasurementError
-        If too few edges of bone are seen.
+        If too few edges of bone are seen: bodies hardly denser than the canal (contrast in the sac, thin
+        bone) do not tell where their wall is.
     """
     left = np.arange(-SIDE_MM, SIDE_MM + SIDE_STEP_MM / 2, SIDE_STEP_MM)
     edges = _bone_edges(volume, neck, left)
-    used = edges[_mid_bodies(neck)]
-    if np.isfinite(used).sum() < LEAST_RAYS:
+    used = np.isfinite(edges[_mid_bodies(neck)])
+    if used.sum() < max(LEAST_RAYS, LEAST_SEEN_SHARE * used.size):
         raise MeasurementError(
-            f"Expected {LEAST_RAYS} edges of bone on the posterior walls, found {np.isfinite(used).sum()}. "
-            "Check that the CT shows cervical bodies and that the label map fits it."
+            f"Expected an edge of bone on {LEAST_SEEN_SHARE:.0%} of the rays to the posterior walls and on "
+            f"{LEAST_RAYS}, found {used.sum()} of {used.size}. Check that the label map fits the CT and that "
+            "its cervical bodies stand out from the canal: with contrast in the sac they may not."
         )
     along = neck.frame.along_mm
     places = np.broadcast_to(along[:, None], edges.shape)

@@ -41,7 +41,7 @@ class Growth:
     Attributes
     ----------
     kind : str
-        ``opll``, ``corner``, ``osteophyte``, ``uncovertebral``, ``calcified disc``, ``retro-odontoid``,
+        ``opll``, ``osteophyte``, ``uncovertebral``, ``calcified disc``, ``retro-odontoid``,
         ``flavum``, ``facet spur``; ``anterior`` for what lies before the bodies.
     wall : {"front", "back", "ahead"}
         Where it grows from: a wall of the canal, or the outside of a body, x then being the way around it.
@@ -176,10 +176,8 @@ class Wanted:
 
 PRESENT_SHARE = 0.62
 THIN_SHARE, LATERAL_SHARE, FUSED_SHARE = 0.28, 0.35, 0.25  # of necks with OPLL
-CORNERS_SHARE = 0.55  # of bodies: the middle of the wall lies before its corners
 LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
 BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body
-CORNER_END_MM = 0.4  # beyond its endplate
 DENSE_SHARE = 0.25  # of spurs, those without marrow
 RETRO_ODONTOID_SHARE = 0.08
 ANTERIOR_LIGAMENT_SHARES = (0.1, 0.35)  # of necks without and with OPLL
@@ -392,8 +390,6 @@ def _plan_others(rng: np.random.Generator, neck: Neck) -> tuple[Growth, ...]:
         upper, lower = neck.vertebrae[i], neck.vertebrae[i + 1]
         if upper.block:
             continue
-        if rng.random() < CORNERS_SHARE:
-            others += _corners(rng, lower)
         if rng.random() < LIPPED_SHARE:
             worn = rng.random() < 0.12 + 0.75 * wear
             others += _rims(rng, upper, lower, middling_mm=OSTEOPHYTE_MM if worn else LIP_MM)
@@ -497,33 +493,6 @@ def _retro_odontoid(rng: np.random.Generator, neck: Neck) -> Growth:
 def _cortex_of_spur(rng: np.random.Generator) -> float:
     """Return how thick a spur's cortex is, mm: thin about marrow, or bone nearly throughout."""
     return float(rng.uniform(1.2, 3) if rng.random() < DENSE_SHARE else rng.uniform(0.35, 0.9))
-
-
-def _corners(rng: np.random.Generator, v: Vertebra) -> list[Growth]:
-    """Return the corners of a body whose wall is hollow: as broad as it, and rising to its endplates."""
-    deep = float(min(abs(rng.normal(0, 0.7)), 1.5))
-    return [
-        Growth(
-            kind="corner",
-            wall="front",
-            low_mm=min(ends),
-            high_mm=max(ends),
-            taper_low_mm=tapers[0],
-            taper_high_mm=tapers[1],
-            height_mm=deep * share,
-            center_x_mm=float(rng.normal(0, 0.5)),
-            width_mm=v.width * float(rng.uniform(0.95, 1.15)),
-            square=float(rng.uniform(0.4, 1)),
-            sharp=float(rng.uniform(0.4, 1)),
-            joined=v.index,
-            rim_mm=v.cortex_body,
-        )
-        for endplate, out in ((v.upper_mm, 1), (v.lower_mm, -1))
-        for share in (float(rng.uniform(0.5, 1)),)
-        for reach in (v.height * float(rng.uniform(0.3, 0.48)),)
-        for ends in ((endplate - out * reach, endplate + out * CORNER_END_MM),)
-        for tapers in (((reach, CORNER_END_MM) if out > 0 else (CORNER_END_MM, reach)),)
-    ]
 
 
 def _rims(rng: np.random.Generator, upper: Vertebra, lower: Vertebra, *, middling_mm: float) -> list[Growth]:

@@ -23,7 +23,7 @@ BODY_HEIGHT = (0, 20.5, 14.6, 14.2, 13.8, 14.0, 15.4, 17.0, 18.2, 18.6, 19.2, 19
 BODY_DEPTH = (0, 16.5, 17.2, 16.8, 16.8, 17.3, 17.5, 17.5, 18.0, 19.0, 20.5, 22.0, 24.0, 26.0, 27.0)
 BODY_WIDTH = (0, 18.0, 18.5, 19.5, 20.8, 22.5, 25.0, 27.0, 26.5, 25.5, 25.0, 25.5, 26.5, 27.5, 28.5)
 DISC_HEIGHT = (0, 4.4, 4.8, 5.1, 5.4, 5.6, 5.2, 4.2, 3.6, 3.4, 3.4, 3.6, 3.9, 4.2, 4.5)
-CANAL_AP = (19.0, 16.0, 14.2, 13.7, 13.8, 14.0, 14.4, 15.0, 15.3, 15.4, 15.5, 15.5, 15.5, 15.5, 15.5)
+CANAL_AP = (19.0, 15.6, 13.6, 13.0, 13.1, 13.4, 13.9, 14.6, 15.1, 15.4, 15.5, 15.5, 15.5, 15.5, 15.5)
 CANAL_LR = (27.5, 24.5, 24.2, 24.9, 25.5, 25.8, 25.3, 22.2, 19.5, 18.0, 17.5, 17.2, 17.0, 17.0, 17.0)
 LAMINA_HEIGHT = (8.7, 13.5, 12.5, 12.5, 13.0, 13.5, 15.5, 17.5, 19.0, 20.0, 20.5, 21.0, 21.5, 22.0, 22.0)
 LAMINA_THICKNESS = (6.0, 5.8, 4.2, 3.8, 3.9, 4.5, 5.8, 6.8, 6.8, 6.6, 6.4, 6.4, 6.4, 6.5, 6.5)
@@ -42,6 +42,8 @@ OPERATED_SHARE = 0.04
 BLOCK_SHARE, BLOCK_C2_SHARE, FUSED_FACETS_SHARE = 0.05, 0.55, 0.06  # of necks; the second of blocks
 CERVICAL_RIB_SHARE, OPEN_RING_SHARE = 0.07, 0.05  # 1 and 4 % of people; more, to learn them
 THIN_BONE_SHARE, DENSE_BONE_SHARE = 0.1, 0.08
+HOLLOW_SD_MM, HOLLOW_MOST_MM = 0.6, 1.6
+SHELL_MM, SHELL_COMPACTNESS = (0.3, 0.75), (0.1, 0.9)  # of bodies: condensed trabeculae with many openings
 KYPHOTIC_SHARE, SCOLIOTIC_SHARE = 0.06, 0.08
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
 
@@ -81,6 +83,8 @@ class Vertebra:
     foramen: tuple[float, float]
     cortex_body: float
     cortex_arch: float
+    shell: float
+    """How compact the body's shell is: 1 as compact bone, 0 as marrow."""
     above_mm: float
     """Distance to the centre of the vertebra above, along the curve."""
     below_mm: float
@@ -100,6 +104,8 @@ class Vertebra:
     """Length of a cervical rib on its right and left, mm."""
     cleft: float = 0.0
     """Width of a gap in the posterior arch of C1, mm."""
+    hollow: tuple[float, float] = (0.0, 2.0)
+    """How far the middle of its posterior wall lies before the corners, mm, and the power of that curve."""
 
     @property
     def name(self) -> str:
@@ -239,7 +245,8 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     vertebrae = tuple(_plan_vertebra(rng, i, places, heights, size) for i in range(len(NAMES)))
     vertebrae = _with_anomalies(rng, _slipped(rng, vertebrae), block)
     density = _density(rng)
-    vertebrae = tuple(_with_cortex(v, density) for v in vertebrae)
+    compact = float(rng.uniform(*SHELL_COMPACTNESS))
+    vertebrae = tuple(replace(_with_cortex(v, density), shell=compact) for v in vertebrae)
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
     neck = Neck(
         curve=_curve(rng, places, s_mm),
@@ -362,11 +369,15 @@ def _plan_vertebra(
         else 0.0,
         transverse_tip=about(TRANSVERSE_TIP[i], 0.08),
         foramen=(about(3.1, 0.15), about(2.8, 0.15)) if i <= C7 else (0.0, 0.0),
-        cortex_body=float(rng.uniform(0.35, 0.9)),
+        cortex_body=float(rng.uniform(*SHELL_MM)),
         cortex_arch=float(rng.uniform(0.9, 2.2)),
+        shell=1.0,
         above_mm=float(places[i - 1] - places[i]) if i > 0 else 20.0,
         below_mm=float(places[i] - places[i + 1]) if i + 1 < len(places) else 22.0,
         sides=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+        hollow=(float(min(abs(rng.normal(0, HOLLOW_SD_MM)), HOLLOW_MOST_MM)), float(rng.uniform(1.5, 4)))
+        if i >= C2
+        else (0.0, 2.0),
         **_disc_look(rng, worn=disc_mm < WORN_DISC_MM),
     )
 
@@ -457,7 +468,7 @@ def _slipped(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple
 
 
 def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floats]:
-    """Return how far the canal's walls follow slipped vertebrae.
+    """Return how far the canal's walls follow slipped vertebrae and the hollows of their bodies.
 
     Parameters
     ----------
@@ -469,15 +480,24 @@ def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floa
     Returns
     -------
     dict of str to ndarray
-        ``front_shift`` and ``back_shift`` at the places, mm: all of a vertebra's own shift along its body
-        or its lamina, eased between.
+        ``front_shift`` and ``back_shift`` at the places, mm, backwards: all of a vertebra's own shift along
+        its body or its lamina, eased between, less the hollow of its posterior wall.
     """
     shifts = [v.shift for v in vertebrae]
     bodies = [(v.lower_mm, v.upper_mm) for v in vertebrae]
     return {
-        "front_shift": _eased(bodies, shifts, s_mm),
+        "front_shift": _eased(bodies, shifts, s_mm) - _hollows(vertebrae, s_mm),
         "back_shift": _along_arches(vertebrae, shifts, s_mm),
     }
+
+
+def _hollows(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> Floats:
+    """Return how far posterior walls lie before the line between their corners, mm, 0 at discs."""
+    deep = np.zeros_like(s_mm)
+    for v in vertebrae:
+        share = np.minimum(np.abs(s_mm - v.s_mm) / (v.height / 2), 1) if v.hollow[0] else 1.0
+        deep += v.hollow[0] * (1 - share ** v.hollow[1])
+    return deep
 
 
 def _along_arches(vertebrae: tuple[Vertebra, ...], values: list[float], s_mm: Floats) -> Floats:

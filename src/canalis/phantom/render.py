@@ -268,8 +268,9 @@ class _Painter:
         bare = np.minimum.reduce([d for d, _ in parts])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
         self._without_endplates(box, bones, cortex)
-        whole = self._with_spurs(box, canal, bones, bare, cortex)
-        inner = np.clip(0.5 - (whole + cortex) / self._softness, 0, 1)
+        compact = np.where(bones.body <= bare, v.shell, 1.0).astype(np.float32)
+        whole = self._with_spurs(box, canal, bones, bare, cortex, compact)
+        inner = 1 - compact * (1 - np.clip(0.5 - (whole + cortex) / self._softness, 0, 1))
         cleft = self._cleft(box, canal)
         value = self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner
         value = value + cleft * (np.float32(90.0) - value)
@@ -290,8 +291,10 @@ class _Painter:
                 met = (np.abs(box.s - endplate) < BLOCK_REACH_MM) & (bones.around < -1.2)
                 cortex[met & (bones.arch > 0)] = -1.0
 
-    def _with_spurs(self, box: _Box, canal: CanalSection, bones: Bones, bare: Array, cortex: Array) -> Array:
-        """Return the distance to a vertebra with its spurs; writes their cortex into ``cortex``."""
+    def _with_spurs(
+        self, box: _Box, canal: CanalSection, bones: Bones, bare: Array, cortex: Array, compact: Array
+    ) -> Array:
+        """Return the distance to a vertebra with its spurs; writes what their cortex is into the last two."""
         whole = bare.copy()
         slot = self._slot(box)
         for growth in self.growths:
@@ -307,7 +310,9 @@ class _Painter:
             close = (up > -SPUR_ROOT_MM) & (up < growth.height_mm + SPUR_EDGE_MM)
             near, up, x = near[close], up[close], x[close]
             d = growth.bone_distance(x, up, box.s[near]).astype(np.float32)
-            cortex[near] = np.where((d < whole[near]) & (up > 0), growth.rim_mm, cortex[near])
+            its_own = (d < whole[near]) & (up > 0)
+            cortex[near] = np.where(its_own, growth.rim_mm, cortex[near])
+            compact[near] = np.where(its_own, 1.0, compact[near])
             whole[near] = smooth_min(whole[near], d, SPUR_BLEND_MM)
         return whole
 

@@ -165,7 +165,7 @@ def with_look(scanner: Scanner, rng: np.random.Generator) -> Scanner:
     """Return the same grid with blur, dose and densities drawn at random."""
     bone_kernel = rng.random() < 0.45
     dose = float(rng.lognormal(0, 0.45)) / np.sqrt(max(scanner.slice_mm, 0.5))
-    fwhm = rng.uniform(0.5, 0.75) if bone_kernel else rng.uniform(0.8, 1.35)
+    fwhm = rng.uniform(0.5, 0.75) if bone_kernel else rng.uniform(0.8, 1.8)
     return replace(
         scanner,
         fwhm_mm=float(max(fwhm, 1.1 * scanner.pixel_mm)),

@@ -240,11 +240,11 @@ def _around(rng: np.random.Generator, neck: Neck, grid: Grid):  # type: ignore[n
 
 def _native(rng: np.random.Generator, grid: Grid) -> Grid | None:
     """Draw the scanner's own voxels; None where they are no coarser than the fine grid."""
-    kind = rng.choice(5, p=[0.42, 0.2, 0.1, 0.12, 0.16])
+    kind = rng.choice(5, p=[0.38, 0.2, 0.1, 0.18, 0.14])
     if kind == 0:
         return None
     pixels = ((0.5, 0.8), (0.5, 0.9), (0.9, 1.2), (2.5, 5.2))  # neck, its thick slices, planning, reduced
-    slices = ((1.0, 2.5), (2.5, 5.0), (2.0, 5.0), (1.5, 3.0))
+    slices = ((1.0, 2.5), (2.5, 5.0), (0.8, 5.0), (1.5, 3.0))
     pixel, thick = float(rng.uniform(*pixels[kind - 1])), float(rng.uniform(*slices[kind - 1]))
     step = np.array([pixel, pixel, thick])
     low = np.array(grid.origin_lps) + rng.uniform(0, 1, 3) * step
