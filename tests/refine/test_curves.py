@@ -8,6 +8,7 @@ from canalis.refine.curves import (
     crossings,
     equal_arc_places,
     is_star_shaped,
+    longest_run,
     outward_normals,
     perimeter,
     read_at,
@@ -88,3 +89,11 @@ def test_a_curve_that_runs_round_twice_is_not_taken_for_a_simple_one():
     turn = np.linspace(0, 4 * np.pi, 100, endpoint=False)
     twice = (5 + 0.02 * turn) * np.exp(1j * turn)
     assert not is_star_shaped(twice)
+
+
+def test_the_longest_run_goes_on_from_the_last_point_to_the_first():
+    flags = np.zeros((4, 10), bool)
+    flags[0, [8, 9, 0, 1, 5]] = True
+    flags[1, 3:6] = True
+    flags[3] = True
+    assert longest_run(flags).tolist() == [4, 3, 0, 10]

@@ -220,3 +220,31 @@ def test_input_that_does_not_fit_is_refused(match, change):
 def test_weights_and_settings_out_of_range_are_refused(match, build):
     with pytest.raises(MeasurementError, match=match):
         build()
+
+
+def laminae_apart(half_deg):
+    """A canal without bone along a share of its back, and the start on its true outline."""
+    neck = Neck(flavum_half_deg=half_deg)
+    start = neck.outline()
+    away = start - np.array(neck.center_mm)
+    bare = np.abs(np.degrees(np.arctan2(away[:, 1], away[:, 0]))) < half_deg
+    return neck.image(noise_hu=30)[None], start[None], bare
+
+
+@pytest.mark.parametrize(("half_deg", "reported"), [(20.0, False), (50.0, True)])
+def test_a_plane_alone_without_bone_along_a_fifth_of_its_outline_is_reported(half_deg, reported):
+    image, start, bare = laminae_apart(half_deg)
+    assert (bare.mean() > 0.2) == reported
+    found = snake(image, PIXEL, start, BONE)
+    assert found.support[0] > 0.55
+    assert found.converged[0] != reported
+    if reported:
+        assert "no bone edge along" in found.reasons[0]
+        assert "in one run" in found.warnings[0].message
+
+
+def test_a_gap_that_the_caller_holds_or_allows_is_not_reported():
+    image, start, bare = laminae_apart(50.0)
+    held = Guides(point_weights=np.where(bare, 0.0, 1.0)[None], leave_mm=np.where(bare, 0.0, 2.0)[None])
+    assert snake(image, PIXEL, start, BONE, guides=held).converged[0]
+    assert snake(image, PIXEL, start, BONE, SnakeSettings(longest_bare=1.0)).converged[0]

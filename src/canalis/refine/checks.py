@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from canalis.refine.curves import (
     equal_arc_places,
     is_star_shaped,
+    longest_run,
     outward_normals,
     perimeter,
     signed_area,
@@ -71,8 +72,10 @@ def checked_rows(
     motion = ((curves - before) * np.conj(normals)).real
     speed = np.abs(motion).max(axis=-1) / (steps * rows.step)
     reasons = _lost(rows, curves, pull)
-    _undo_crossings(rows, curves, reasons)
-    _spread_points(rows, curves, settings)
+    undone = _undo_crossings(rows, curves, reasons)
+    if _spread_points(rows, curves, settings) or undone:
+        curves = rows.curves
+        pull.look_again(curves)
     start_spacing = (
         perimeter(rows.start) / curves.shape[1]
     )  # the same at every check, so that energies compare
@@ -99,8 +102,12 @@ def _lost(rows: Rows, curves: NDArray[np.complex64], pull: Pull) -> list[str]:
     return reasons
 
 
-def _undo_crossings(rows: Rows, curves: NDArray[np.complex64], reasons: list[str]) -> None:
-    """Cut the smaller loop off contours that cross themselves; give up on those that do it repeatedly."""
+def _undo_crossings(rows: Rows, curves: NDArray[np.complex64], reasons: list[str]) -> bool:
+    """Cut the smaller loop off contours that cross themselves; give up on those that do it repeatedly.
+
+    True where any were.
+    """
+    any_undone = False
     for row in np.flatnonzero(~is_star_shaped(curves)):
         places = None if reasons[row] else uncrossed_places(curves[row])
         if places is None:
@@ -110,13 +117,16 @@ def _undo_crossings(rows: Rows, curves: NDArray[np.complex64], reasons: list[str
             continue
         rows.reread(np.array([row]), places[None])
         rows.undone[row] += 1
+        any_undone = True
+    return any_undone
 
 
-def _spread_points(rows: Rows, curves: NDArray[np.complex64], settings: SnakeSettings) -> None:
-    """Space points equally where they have crowded."""
+def _spread_points(rows: Rows, curves: NDArray[np.complex64], settings: SnakeSettings) -> bool:
+    """Space points equally where they have crowded; True where any had."""
     crowded = np.flatnonzero(spacing_ratio(curves) > settings.spacing_ratio)
     if len(crowded):
         rows.reread(crowded, equal_arc_places(rows.curves[crowded], curves.shape[1]))
+    return bool(len(crowded))
 
 
 def _control_step(
@@ -142,7 +152,7 @@ def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[li
     pull : Pull
         On them.
     settings : SnakeSettings
-        least_support and most_at_limit.
+        least_support, longest_bare and most_at_limit.
 
     Returns
     -------
@@ -152,8 +162,12 @@ def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[li
         Share on a bone edge; 1 without bone_edge.
     """
     curves = rows.curves
-    support = pull.support(curves)
-    own = np.ones(len(curves)) if support is None else support
+    bare = pull.bare(curves)
+    own, gaps = np.ones(len(curves)), np.zeros(len(curves))
+    if bare is not None:
+        felt = pull.felt()
+        own = (felt - bare.sum(axis=-1)) / np.maximum(felt, 1)
+        gaps = longest_run(bare) / curves.shape[1]
     shares = own.copy()
     if pull.energy.tie:  # a plane without bone is held by its neighbours: the tube is judged as one
         for tube in tube_slices(rows.tubes):
@@ -164,9 +178,11 @@ def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[li
         reached = free & (np.abs(curves - rows.start) >= AT_LIMIT * rows.limits_mm)
         at_limit = reached.sum(axis=-1) / np.maximum(free.sum(axis=-1), 1)
     reasons = []
-    for share, stuck in zip(shares, at_limit, strict=True):
+    for share, gap, stuck in zip(shares, gaps, at_limit, strict=True):
         if share < settings.least_support:
             reasons.append(f"bone edge under only {100 * share:.0f} % of the outline")
+        elif gap > settings.longest_bare:
+            reasons.append(f"no bone edge along {100 * gap:.0f} % of the outline in one run")
         elif stuck > settings.most_at_limit:
             reasons.append(f"{100 * stuck:.0f} % of its points stand at the limit from their start")
         else:

@@ -92,6 +92,15 @@ def spacing_ratio(curves: Curves) -> NDArray[np.float64]:
     return np.asarray(steps.max(axis=-1) / np.maximum(steps.min(axis=-1), SMALLEST_STEP_MM))
 
 
+def longest_run(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return how many True follow one another at the most along closed curves, (curves, points)."""
+    points = flags.shape[-1]
+    twice = np.concatenate([flags, flags], axis=-1)
+    number = np.arange(1, 2 * points + 1)
+    last_false = np.maximum.accumulate(np.where(twice, 0, number), axis=-1)
+    return np.asarray(np.minimum((number - last_false).max(axis=-1), points))
+
+
 def is_star_shaped(curves: Curves) -> NDArray[np.bool_]:
     """Return True for each curve seen whole from its centroid: enough to know it does not cross itself."""
     arms = curves - curves.mean(axis=-1, keepdims=True)

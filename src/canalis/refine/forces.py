@@ -149,23 +149,21 @@ class Look:
 
     Attributes
     ----------
-    origin, normals : ndarray of shape (A, N)
-        Where the contours were, and their outward unit normals there.
-    distance, sureness : ndarray of shape (A, N)
+    normals : ndarray of shape (A, N)
+        Outward unit normals where the contours were.
+    edges_mm : ndarray of shape (A, N)
+        Where the edges lie along the normals, counted from the plane's first pixel.
+    sureness : ndarray of shape (A, N)
         See :func:`canalis.refine.normals.bone_edge`.
     """
 
-    origin: NDArray[np.complex64]
     normals: NDArray[np.complex64]
-    distance: NDArray[np.float32]
+    edges_mm: NDArray[np.float32]
     sureness: NDArray[np.float32]
 
     def left_mm(self, curves: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Return how far each point (A, N) still is from its edge, along the normal."""
-        way = curves - self.origin
-        along = way.real * self.normals.real
-        along += way.imag * self.normals.imag
-        return np.asarray(self.distance - along, dtype=np.float32)
+        return np.asarray(self.edges_mm - (np.conj(self.normals) * curves).real, dtype=np.float32)
 
 
 @dataclass(slots=True, eq=False)
@@ -230,12 +228,20 @@ class Pull:
     def _recent_look(self, curves: NDArray[np.complex64]) -> Look:
         """Return the last look along the normals, or a new one when that is old."""
         if self.look is None or self.steps_since_look >= LOOK_EVERY:
-            normals = outward_normals(curves)
-            distance, sureness = self.edges_at(curves, normals)
-            self.look = Look(curves.copy(), normals, distance, sureness)
+            self.look = self._new_look(curves)
             self.steps_since_look = 0
         self.steps_since_look += 1
         return self.look
+
+    def look_again(self, curves: NDArray[np.complex64]) -> None:
+        """Look along the normals of curves whose points were moved along them."""
+        if self.look is not None:
+            self.look = self._new_look(curves)
+
+    def _new_look(self, curves: NDArray[np.complex64]) -> Look:
+        normals = outward_normals(curves)
+        distance, sureness = self.edges_at(curves, normals)
+        return Look(normals, distance + (np.conj(normals) * curves).real, sureness)
 
     def speed(self, curves: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Return the sum of region, prior and balloon along the outward normal, (A, N)."""
@@ -262,7 +268,7 @@ class Pull:
         assert made.hu is not None
         assert made.lumen_hu is not None
         assert place is not None
-        apart = 1 if self.linear else points_apart(curves.shape[1])
+        apart = points_apart(curves.shape[1], at_rest=self.linear)
         distance, sureness = bone_edge(
             made.hu,
             np.ascontiguousarray(curves[:, ::apart]),
@@ -312,14 +318,19 @@ class Pull:
         beyond = [-down.min(axis=-1), down.max(axis=-1) - last.real, -right.min(axis=-1)]
         return np.asarray(np.max([*beyond, right.max(axis=-1) - last.imag], axis=0), dtype=np.float64)
 
-    def support(self, curves: NDArray[np.complex64]) -> NDArray[np.float64] | None:
-        """Return the share of each contour (A,) that lies on a bone edge; None without bone_edge.
+    def bare(self, curves: NDArray[np.complex64]) -> NDArray[np.bool_] | None:
+        """Return which points (A, N) lie on no bone edge, by the last look; None without bone_edge.
 
-        Points whose weight is 0 are not counted.
+        Points whose weight is 0 are held by the caller, and not bare.
         """
         if self.fields.hu is None:
             return None
-        distance, sureness = self.edges_at(curves, outward_normals(curves))
-        on_edge = (np.abs(distance) <= SUPPORT_MM) & (sureness >= SUPPORT_SURENESS)
-        counted = np.ones(curves.shape, bool) if self.point_weights is None else self.point_weights > 0
-        return np.asarray((on_edge & counted).sum(axis=-1) / np.maximum(counted.sum(axis=-1), 1))
+        look = self.look or self._new_look(curves)
+        bare = (np.abs(look.left_mm(curves)) > SUPPORT_MM) | (look.sureness < SUPPORT_SURENESS)
+        return bare if self.point_weights is None else bare & (self.point_weights > 0)
+
+    def felt(self) -> NDArray[np.intp]:
+        """Return how many points of each contour (A,) feel the image."""
+        if self.point_weights is None:
+            return np.full(len(self.planes), self.points)
+        return np.asarray((self.point_weights > 0).sum(axis=-1))

@@ -68,22 +68,25 @@ class InternalStep:
     factor : ndarray of shape (K, 2N)
         1/(1 + τλ), float32, each twice: for real and imaginary part. Along a tube it is by cosine
         frequency.
-    tubes : list of slice
-        Rows of each tube; empty where no contours are tied.
+    tubes : list of (slice, int)
+        Rows of tubes that follow one another and have as many planes each; empty where no contours
+        are tied.
     """
 
     factor: NDArray[np.float32]
-    tubes: list[slice]
+    tubes: list[tuple[slice, int]]
 
     def __call__(self, curves: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Return the curves (K, N), complex64, after the step; the argument is overwritten."""
         waves = fft.fft(curves, axis=-1, overwrite_x=True)
         parts = waves.view(np.float32)
-        for tube in self.tubes:
-            parts[tube] = cosines(tube.stop - tube.start) @ parts[tube]
+        for rows, planes in self.tubes:
+            tubes = parts[rows].reshape(-1, planes, parts.shape[-1])
+            tubes[...] = cosines(planes) @ tubes
         parts *= self.factor
-        for tube in self.tubes:
-            parts[tube] = cosines(tube.stop - tube.start).T @ parts[tube]
+        for rows, planes in self.tubes:
+            tubes = parts[rows].reshape(-1, planes, parts.shape[-1])
+            tubes[...] = cosines(planes).T @ tubes
         return np.asarray(fft.ifft(waves, axis=-1, overwrite_x=True))
 
 
@@ -108,7 +111,19 @@ def internal_step(
         planes = run.stop - run.start
         values[run] += energy.tie * (2 - 2 * np.cos(np.pi * np.arange(planes) / planes))[:, None]
     factor = (1 / (1 + step[:, None] * values)).astype(np.float32)
-    return InternalStep(factor=np.repeat(factor, 2, axis=-1), tubes=runs)
+    return InternalStep(factor=np.repeat(factor, 2, axis=-1), tubes=_alike(runs))
+
+
+def _alike(tubes: list[slice]) -> list[tuple[slice, int]]:
+    """Put tubes together that follow one another and have as many planes."""
+    joined: list[tuple[slice, int]] = []
+    for tube in tubes:
+        planes = tube.stop - tube.start
+        if joined and joined[-1][1] == planes and joined[-1][0].stop == tube.start:
+            joined[-1] = (slice(joined[-1][0].start, tube.stop), planes)
+        else:
+            joined.append((tube, planes))
+    return joined
 
 
 def internal_energy(

@@ -12,13 +12,14 @@ from canalis.refine.curves import signed_area
 from canalis.refine.energies import Energy
 from canalis.refine.tables import Place, Scratch, Tables
 
-SAMPLE_MM = 0.3  # between samples along a normal
-FLANK = 3  # samples averaged on each side of a candidate edge: 0.9 mm
+SAMPLE_MM, SAMPLE_ON_THE_WAY_MM = 0.3, 0.45  # between samples along a normal
+FLANK_MM = 0.9  # averaged on each side of a candidate edge
 PEAK_MM = 2.1  # a cortex's maximum lies within this of its inner edge
 BONE_HU = 350.0  # above the lumen: brighter is taken for bone, not for contrast round the cord
 BRIGHT_INSIDE = 0.3  # what an edge counts that has bone between it and the lumen
 LEAST_NEARNESS_MM = 0.6  # SD of the last, narrowest search: about half a millimetre of blur
 LOOKS_ON_THE_WAY = 32  # along a contour that is not yet near its rest: 2 mm apart round a canal
+LOOKS_AT_REST = 64  # 1 mm apart; rigidity joins what lies closer together
 CHUNK = 48  # contours whose profiles stay in the cache together
 
 
@@ -50,7 +51,8 @@ def bone_edge(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return how far along the normal the inner cortex lies, and how surely it is there.
 
-    Profiles run along the normal and are averaged with those of neighbouring points. Of all rises
+    Profiles run along the normal; those of a contour on its way, read at the nearest pixel, are averaged
+    with the neighbouring points'. Of all rises
     from dark to bright, going outwards, the one wins that is high, near, and has no bone between it
     and the lumen; its place is where the profile crosses half way from the lumen to the cortex's
     own maximum.
@@ -82,8 +84,9 @@ def bone_edge(
         0 to 1: by the rise, and less for an edge far off, so that one across a gap hardly pulls.
     """
     reach = min(energy.reach_mm, 2.5 * nearness_mm)
-    half = int(np.ceil(reach / SAMPLE_MM)) + FLANK
-    offsets = (np.arange(-half, half + 1) * SAMPLE_MM).astype(np.float32)
+    sample = SAMPLE_MM if linear else SAMPLE_ON_THE_WAY_MM
+    half = int(np.ceil(reach / sample)) + round(FLANK_MM / sample)
+    offsets = (np.arange(-half, half + 1) * sample).astype(np.float32)
     distance = np.empty(curves.shape, np.float32)
     sureness = np.empty(curves.shape, np.float32)
     for first in range(0, len(curves), CHUNK):
@@ -95,9 +98,9 @@ def bone_edge(
     return distance, sureness
 
 
-def points_apart(points: int) -> int:
-    """Return how many points apart looks are taken while a contour is on its way."""
-    apart = max(points // LOOKS_ON_THE_WAY, 1)
+def points_apart(points: int, *, at_rest: bool) -> int:
+    """Return how many points apart looks are taken: farther while a contour is on its way."""
+    apart = max(points // (LOOKS_AT_REST if at_rest else LOOKS_ON_THE_WAY), 1)
     return apart if points % apart == 0 else 1
 
 
@@ -126,10 +129,10 @@ def _profiles(
     linear: bool,
     scratch: Scratch,
 ) -> NDArray[np.float32]:
-    """HU along the normals, (samples, A, N), averaged 1-2-1 with the neighbouring points' profiles."""
-    pairs = offsets[:, None, None] * normals.view(np.float32)
-    pairs += curves.view(np.float32)
-    read = hu.read(pairs.view(np.complex64), place, linear=linear, scratch=scratch)
+    """HU along the normals, (samples, A, N); on the way averaged 1-2-1 with the neighbours'."""
+    read = hu.read_lines(curves, normals, offsets, place, linear=linear, scratch=scratch)
+    if linear:
+        return np.asarray(read)
     read *= np.float32(0.25)
     smooth = read + read
     smooth[..., 1:] += read[..., :-1]
@@ -148,12 +151,14 @@ def _edge_in(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Distance and sureness of the best edge in profiles of shape (samples, A, N)."""
     above = profiles - lumen_hu[:, None]
-    best = _best_rise(above, offsets, energy, nearness_mm)
-    run = int(np.ceil(PEAK_MM / SAMPLE_MM)) + FLANK
-    at = np.clip(best + np.arange(-FLANK, run)[:, None, None], 0, len(offsets) - 1)
+    sample = offsets[1] - offsets[0]
+    flank = round(FLANK_MM / float(sample))
+    best = _best_rise(above, offsets, flank, energy, nearness_mm)
+    run = int(np.ceil(PEAK_MM / sample)) + flank
+    at = np.clip(best + np.arange(-flank, run)[:, None, None], 0, len(offsets) - 1)
     column = np.arange(best.size).reshape(best.shape)
     near = above.ravel().take(at * best.size + column, mode="wrap")
-    peak = near[FLANK:].max(axis=0)
+    peak = near[flank:].max(axis=0)
     sureness = (peak - energy.least_rise_hu) / (energy.sure_rise_hu - energy.least_rise_hu)
     crossed = (near[1:] >= peak / 2) & (near[:-1] < peak / 2)
     first = crossed.argmax(axis=0) * best.size + column[0]
@@ -161,7 +166,7 @@ def _edge_in(
     high = near.ravel().take(first + best.size, mode="wrap")
     share = (peak / 2 - low) / np.maximum(high - low, np.float32(1.0))
     inner = offsets.take(at.ravel().take(first, mode="wrap"), mode="wrap")
-    distance = inner + share * np.float32(SAMPLE_MM)
+    distance = inner + share * sample
     seen = (high >= peak / 2) & (low < peak / 2) & (sureness > 0)
     distance = np.where(seen, distance, 0).astype(np.float32)
     trust = np.exp(-(distance**2) / np.float32(2 * nearness_mm**2))
@@ -169,22 +174,28 @@ def _edge_in(
 
 
 def _best_rise(
-    above: NDArray[np.float32], offsets: NDArray[np.float32], energy: Energy, nearness_mm: float
+    above: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    flank: int,
+    energy: Energy,
+    nearness_mm: float,
 ) -> NDArray[np.intp]:
-    """Sample number, (1, A, N), of the rise that counts most in (samples, A, N)."""
-    flank = above[:-2] + above[1:-1]
-    flank += above[2:]  # FLANK times the mean of samples i, i+1, i+2
-    score = flank[FLANK:] - flank[:-FLANK]
-    np.clip(score, 0, FLANK * energy.sure_rise_hu, out=score)
+    """Sample number, (1, A, N), of the rise that counts most in (samples, A, N), with flanks so long."""
+    sums = above[: len(above) - flank + 1] + above[1 : len(above) - flank + 2]
+    for further in range(2, flank):
+        sums += above[further : len(above) - flank + 1 + further]
+    score = sums[flank:] - sums[:-flank]
+    np.clip(score, 0, flank * energy.sure_rise_hu, out=score)
     if nearness_mm > LEAST_NEARNESS_MM:  # in the last, narrow search nearness decides
-        highest = flank[:-FLANK].copy()
+        highest = sums[:-flank].copy()
         for before, here in pairwise(highest):  # maximum.accumulate, which takes four times as long
             np.maximum(before, here, out=here)
-        score *= np.where(highest > FLANK * BONE_HU, np.float32(BRIGHT_INSIDE), np.float32(1.0))
-    inner = np.arange(len(score)) + FLANK - 1  # the last sample inside each rise
-    nearness = np.exp(-((offsets[inner] + SAMPLE_MM / 2) ** 2) / (2 * nearness_mm**2))
+        score *= np.where(highest > flank * BONE_HU, np.float32(BRIGHT_INSIDE), np.float32(1.0))
+    inner = np.arange(len(score)) + flank - 1  # the last sample inside each rise
+    middle = offsets[inner] + (offsets[1] - offsets[0]) / 2
+    nearness = np.exp(-(middle**2) / (2 * nearness_mm**2))
     score *= nearness.astype(np.float32)[:, None, None]
-    return np.asarray(score.argmax(axis=0)[None] + FLANK - 1)
+    return np.asarray(score.argmax(axis=0)[None] + flank - 1)
 
 
 def region_speed(

@@ -14,14 +14,16 @@ LEAVE_MM: Final = 2.0
 CANAL_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, attachment=0.1, reach_mm=2.5)
 """For planes each on its own: the inner cortex at half maximum, else the network's own shape."""
 
-CANAL_SETTINGS: Final = SnakeSettings(rest="start", leave_mm=LEAVE_MM, settled_mm=0.02, max_iterations=200)
+CANAL_SETTINGS: Final = SnakeSettings(
+    rest="start", leave_mm=LEAVE_MM, settled_mm=0.02, max_iterations=200, longest_bare=1.0
+)
 """From the network's outline, which keeps its shape where the image is silent."""
 
 TUBE_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0, reach_mm=2.5)
 """For planes 3 to 5 mm apart along one canal: where bone is missing, the neighbouring planes' wall."""
 
 TUBE_SETTINGS: Final = SnakeSettings(
-    leave_mm=LEAVE_MM, settled_mm=0.04, max_iterations=200, least_support=0.3
+    leave_mm=LEAVE_MM, settled_mm=0.04, max_iterations=200, least_support=0.3, longest_bare=1.0
 )
 """The same limit; contours have no shape of their own to keep, and their neighbours bear them."""
 

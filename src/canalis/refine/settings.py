@@ -40,6 +40,10 @@ class SnakeSettings:
         Share of the contour that must lie on a bone edge, where bone_edge weighs anything; of a tube
         taken together. The default is for planes that stand alone: below it, one in two was over a
         millimetre off (``docs/contours.md``).
+    longest_bare : float
+        Longest run of the contour, as a share of it, that may lie on no bone edge, where bone_edge
+        weighs anything. There nothing but rigidity says where the contour goes. Set 1 where neighbours
+        or the start's own shape do.
     most_at_limit : float
         Share of the points that may end at the limit.
     fall_back : bool
@@ -54,6 +58,7 @@ class SnakeSettings:
     leave_mm: float | None = None
     spacing_ratio: float = 3.0
     least_support: float = 0.55
+    longest_bare: float = 0.2
     most_at_limit: float = 0.5
     fall_back: bool = True
 

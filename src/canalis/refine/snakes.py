@@ -144,11 +144,7 @@ def _evolved(checked: Checked, fields: Fields, energy: Energy, settings: SnakeSe
     rows = coarse.run(rows)
     rows.step = np.full(len(rows.planes), settings.step)
     fine = _Stage(fields, energy, settings, outcome, nearness_mm=LEAST_NEARNESS_MM, linear=True)
-    rows = fine.run(rows)
-    if len(rows.planes):
-        reasons, support = quality_reasons(rows, fine.pull_on(rows), settings)
-        outcome.record(rows, [reason or SETTLED for reason in reasons])
-        outcome.support[rows.planes] = support
+    fine.run(rows)
     return outcome
 
 
@@ -194,7 +190,7 @@ class _Stage:
         )
 
     def run(self, rows: Rows) -> Rows:
-        """Return the rows that settled; those that failed are recorded."""
+        """Return the rows to go on with in the next stage; those that ended for good are recorded."""
         settings = self.settings
         settled = rows.some(np.zeros(len(rows.planes), bool))
         last = settings.max_iterations if self.linear else int(COARSE_SHARE * settings.max_iterations)
@@ -209,7 +205,9 @@ class _Stage:
             if failed.any():
                 lost = rows.some(failed)
                 self.outcome.record(lost, [r for r, bad in zip(check.reasons, failed, strict=True) if bad])
-            if done.any():
+            if done.any() and self.linear:
+                self._judge(rows, pull, done)
+            elif done.any():
                 settled = settled.joined(rows.some(done))
             if (done | failed).any():
                 rows = rows.some(~(done | failed))
@@ -243,6 +241,12 @@ class _Stage:
             rows.hold()
             pull.nearness_mm = self.nearness_mm = max(self.nearness_mm * NARROWING, LEAST_NEARNESS_MM)
         rows.iterations += steps
+
+    def _judge(self, rows: Rows, pull: Pull, done: NDArray[np.bool_]) -> None:
+        """Look once more at contours that settled, and record them."""
+        reasons, support = quality_reasons(rows, pull, self.settings)
+        self.outcome.record(rows.some(done), [reasons[row] or SETTLED for row in np.flatnonzero(done)])
+        self.outcome.support[rows.planes[done]] = support[done]
 
     def _note(self, rows: Rows, check: Check) -> None:
         self.outcome.energy[rows.planes] = check.energy

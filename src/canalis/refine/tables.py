@@ -205,14 +205,48 @@ class Tables:
         -------
         ndarray of the shape of ``points``
         """
-        side = self.windows.side
         work = scratch or Scratch()
-        twice = (*points.shape[:-1], 2 * points.shape[-1])
-        pairs = work.room("pairs", twice, np.float32)
-        whole = work.room("whole", twice, np.int32)
-        index = work.room("index", points.shape, np.int64)
+        pairs = work.room("pairs", (*points.shape[:-1], 2 * points.shape[-1]), np.float32)
         np.multiply(points.view(np.float32), np.float32(1 / self.windows.pitch_mm), out=pairs)
         pairs += place.shift
+        return self._read_pixels(pairs, place, linear=linear, work=work)
+
+    def read_lines(
+        self,
+        points: NDArray[np.complex64],
+        ways: NDArray[np.complex64],
+        offsets_mm: NDArray[np.float32],
+        place: Place,
+        *,
+        linear: bool,
+        scratch: "Scratch | None" = None,
+    ) -> NDArray[Any]:
+        """Return the values along a line from each point, (samples, A, N).
+
+        Parameters
+        ----------
+        points, ways : ndarray of shape (A, N)
+            Complex64 mm, and unit vectors, C-contiguous.
+        offsets_mm : ndarray of shape (samples,)
+            Along the way.
+        place, linear, scratch
+            As :meth:`read`.
+        """
+        work = scratch or Scratch()
+        scale = np.float32(1 / self.windows.pitch_mm)
+        pairs = work.room("pairs", (len(offsets_mm), len(points), 2 * points.shape[-1]), np.float32)
+        np.multiply((offsets_mm * scale)[:, None, None], ways.view(np.float32), out=pairs)
+        pairs += points.view(np.float32) * scale + place.shift
+        return self._read_pixels(pairs, place, linear=linear, work=work)
+
+    def _read_pixels(
+        self, pairs: NDArray[np.float32], place: Place, *, linear: bool, work: "Scratch"
+    ) -> NDArray[Any]:
+        """Read at pairs (..., 2N) of row and column in table pixels, which are overwritten."""
+        side = self.windows.side
+        shape = (*pairs.shape[:-1], pairs.shape[-1] // 2)
+        whole = work.room("whole", pairs.shape, np.int32)
+        index = work.room("index", shape, np.int64)
         if not linear:
             pairs += np.float32(0.5)
         np.clip(pairs, 0, side - 1.001 if linear else side - 0.5, out=pairs)
@@ -223,7 +257,7 @@ class Tables:
         index >>= 32
         index += place.begin
         if not linear:
-            values = work.room("values", points.shape, self.flat.dtype)
+            values = work.room("values", shape, self.flat.dtype)
             return self.flat.take(index, mode="wrap", out=values)
         pairs -= whole
         return self._blended(index, pairs, work)
