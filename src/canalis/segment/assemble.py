@@ -31,6 +31,10 @@ REACH_MM: Final = 22.0
 LEAST_MASS_MM3: Final = 8.0  # ossification below this is a few voxels of noise
 MARGIN_BYTE: Final = 40
 BODY_RIM_MM: Final = 2.0  # beside a body's ends, where a disc may well be
+AXIS_BODY_MM: Final = 20.0  # from the dens's base to the lower endplate of a man of middle size
+SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline: of an adult's body
+SOLID_WIDTHS_MM: Final = np.arange(-7.0, 7.1, 0.5)  # between the uncinate processes
+SOLID_STEP_MM: Final = 0.5  # no coarser than the fine grid
 COARSE_PIXEL_MM: Final = 1.5
 """Over this, lengths are not given, and levels matter more than edges."""
 
@@ -75,21 +79,27 @@ def label_fine(
 
 
 def solid_bodies(fine: FineMap, tube: Tube, column: Column) -> FineMap:
-    """Return the fine pass with no disc inside a body, for scans whose pixels leave discs ragged.
+    """Return the fine pass with every body solid, for scans whose pixels leave bodies and discs ragged.
 
-    The column knows where each body is; a disc seen well inside one, or bone well inside none, is
-    the noise of pixels of 4 mm.
+    The column knows where each body is; a disc or nothing seen well inside one is the noise of pixels of
+    4 mm, and would break a body into pieces. Of the axis the body is filled, not the dens.
     """
-    index = np.argwhere(np.isin(fine.classes, (Fine.DISC, Fine.OSTEOPHYTE)))
-    if not len(index):
-        return fine
-    places = index @ fine.grid.affine[:3, :3].T + fine.grid.affine[:3, 3]
-    along, _, _ = tube.along(places)
-    inside = np.zeros(len(index), dtype=bool)
-    for vertebra in column.vertebrae:
-        inside |= (along > vertebra.top_mm + BODY_RIM_MM) & (along < vertebra.bottom_mm - BODY_RIM_MM)
+    mm = np.arange(0.0, tube.length_mm, SOLID_STEP_MM)
+    inside = np.zeros(len(mm), dtype=bool)
+    for number, vertebra in enumerate(column.vertebrae):
+        top = max(vertebra.top_mm, vertebra.bottom_mm - AXIS_BODY_MM if number == column.dens else 0.0)
+        inside |= (mm > top + BODY_RIM_MM) & (mm < vertebra.bottom_mm - BODY_RIM_MM)
+    at = np.interp(mm[inside], np.arange(len(column.slope)), column.slope)[:, None]
+    nearest = np.rint(mm[inside]).astype(int)
+    middle = tube.points_lps[nearest] + (mm[inside] - nearest)[:, None] * tube.down[nearest]
+    front, left = tube.front[nearest] + at * tube.down[nearest], tube.left[nearest]
+    depth, width = (a.ravel() for a in np.meshgrid(SOLID_DEPTHS_MM, SOLID_WIDTHS_MM))
+    places = middle[:, None] + depth[:, None] * front[:, None] + width[:, None] * left[:, None]
+    index = fine.grid.nearest(places.reshape(-1, 3))
+    index = index[((index >= 0) & (index < np.array(fine.grid.shape))).all(axis=1)]
     classes = fine.classes.copy()
-    classes[tuple(index[inside].T)] = Fine.BODY
+    ragged = np.isin(classes[tuple(index.T)], (Fine.OUTSIDE, Fine.DISC, Fine.OSTEOPHYTE))
+    classes[tuple(index[ragged].T)] = Fine.BODY
     return replace(fine, classes=classes)
 
 
@@ -134,9 +144,7 @@ def _level_by_shape(
     distance, nearest = ndimage.distance_transform_edt(
         found.structure != Coarse.ARCH, sampling=found.grid.spacing_mm, return_indices=True
     )
-    inverse = np.linalg.inv(found.grid.affine)
-    index = np.rint(places @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
-    index = np.clip(index, 0, np.array(found.grid.shape) - 1)
+    index = np.clip(found.grid.nearest(places), 0, np.array(found.grid.shape) - 1)
     at = tuple(index.T)
     read = found.level[tuple(n[at] for n in nearest)].astype(np.intp) + shift
     by_place = _level_by_place(along_mm, column, first)

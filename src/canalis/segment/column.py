@@ -216,8 +216,7 @@ def own_place(along_mm: Floats, front_mm: Floats, slope: Floats) -> Floats:
 
 def values_at(values: NDArray[np.uint8], grid: Grid, points_lps: Floats) -> NDArray[np.uint8]:
     """Return the nearest voxel's value at LPS+ mm points of shape (n, 3), 0 beyond the grid."""
-    inverse = np.linalg.inv(grid.affine)
-    index = np.rint(points_lps @ inverse[:3, :3].T + inverse[:3, 3]).astype(int)
+    index = grid.nearest(points_lps)
     inside = ((index >= 0) & (index < np.array(grid.shape))).all(axis=1)
     out = np.zeros(len(points_lps), dtype=np.uint8)
     k, row, column = index[inside].T

@@ -52,6 +52,11 @@ class Grid:
         affine[:3, 3] = self.origin_lps
         return affine
 
+    def nearest(self, points_lps: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the index of the voxel nearest to each LPS+ mm point of shape (n, 3); it may lie outside."""
+        index = (points_lps - np.array(self.origin_lps))[:, ::-1] / np.array(self.spacing_mm)
+        return np.rint(index).astype(np.intp)
+
     @classmethod
     def over_box(
         cls,
