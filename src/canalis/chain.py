@@ -217,7 +217,7 @@ def _measure(
     """Return the measurements, and what they were measured on unless the scan was refused."""
     from canalis.measurement import measure_segmentation
     from canalis.measurement.refined import refine_segmentation
-    from canalis.segment.guard import metal_in_canal, slice_jumps, why_no_ct
+    from canalis.segment.guard import metal_at_canal, metal_in_canal, slice_jumps, why_no_ct
 
     empty = why_empty(volume) or (why_no_ct(volume) if drawn is None else None)
     if empty is not None:
@@ -233,14 +233,15 @@ def _measure(
             return _refused(volume, ScanWarning("no-neck", str(error))), None
         with watch.stage("refine"):
             segmentation, refinement = refine_segmentation(segmentation, volume, progress=progress)
+    metal = metal_at_canal(segmentation.mask, volume) if drawn is None else None
     with watch.stage("measure"):
-        measurements = measure_segmentation(segmentation, volume, progress=progress)
+        measurements = measure_segmentation(segmentation, volume, metal_lps=metal, progress=progress)
     if refinement is not None:
         measurements = with_refinement(measurements, refinement)
     measurements = with_scan_warnings(measurements, volume)
-    if drawn is not None:  # a person has looked
+    if metal is None:  # a person has looked
         return measurements, segmentation
-    beyond = (*slice_jumps(volume), *metal_in_canal(segmentation.mask, volume))
+    beyond = (*slice_jumps(volume), *metal_in_canal(metal))
     return _partial_with(measurements, beyond), segmentation
 
 

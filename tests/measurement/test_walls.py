@@ -90,6 +90,22 @@ def test_metal_beside_the_canal_is_named_with_its_level(make_neck):
     assert codes(measured)["metal"] == "C4"
 
 
+def test_planes_near_metal_in_the_canal_are_refused_and_the_rest_measured(make_neck):
+    segmentation, volume = make_neck()
+    before = measure_segmentation(segmentation, volume)
+    center = next(p for p in before.planes if (p.level, p.part) == ("C4", "body")).center_lps_mm
+    measured = measure_segmentation(segmentation, volume, metal_lps=np.add([center], [0.0, 5.0, 0.0]))
+    refused = {p.level for p in measured.planes if p.canal_ap_mm is None}
+    assert refused == {"C4"}
+    plane = next(p for p in measured.planes if p.level == "C4")
+    assert plane.reasons["canal_ap_mm"].startswith("Metal lies in or at the canal here")
+    assert measured.status == "partial"
+    assert measured.narrowest.level != "C4"
+    for one, other in zip(before.planes, measured.planes, strict=True):
+        if "C4" not in (one.level, other.level) and one.part != "worst":
+            assert other == one
+
+
 def double_layered(make_neck, plans, strip_hu, strip_mm):
     """A 5 mm plate of 900 HU with a strip inside it, 1 mm from its back."""
     plan, growth, top = plans

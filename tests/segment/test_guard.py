@@ -7,7 +7,7 @@ from scipy import ndimage
 import canalis
 from canalis.chain import why_refused
 from canalis.labels import RESIDUAL_CANAL
-from canalis.segment.guard import metal_in_canal, slice_jumps, why_no_ct
+from canalis.segment.guard import metal_at_canal, metal_in_canal, slice_jumps, why_no_ct
 from canalis.volume import Mask, Volume
 
 AFFINE = np.array([[0, 0, 1.1, -55.0], [0, 1.2, 0, 20.0], [1.5, 0, 0, 800.0], [0, 0, 0, 1.0]])
@@ -77,13 +77,13 @@ def test_metal_across_the_canal_is_said_and_metal_elsewhere_is_not() -> None:
     labels = np.zeros(SHAPE, np.uint8)
     labels[5:55, 40:52, 42:58] = RESIDUAL_CANAL
     mask = Mask(labels, AFFINE)
-    assert metal_in_canal(mask, volume(hu)) == []
+    assert not len(metal_at_canal(mask, volume(hu)))
     elsewhere = hu.copy()
     elsewhere[30:33, 20:30, 45:50] = 3071
-    assert metal_in_canal(mask, volume(elsewhere)) == []
+    assert not len(metal_at_canal(mask, volume(elsewhere)))
     across = hu.copy()
     across[30:33, 36:46, 45:50] = 3071
-    (warning,) = metal_in_canal(mask, volume(across))
+    (warning,) = metal_in_canal(metal_at_canal(mask, volume(across)))
     assert warning.code == "metal-in-canal"
     assert "between z 845 and 848 mm" in warning.message
 

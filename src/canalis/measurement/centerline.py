@@ -40,12 +40,12 @@ def trace_centerline(canal: EdgeField, extent: Extent) -> MovingFrame | None:
     """
     centers, weights = _slab_centers(canal)
     for _ in range(ROUNDS):
-        line = _smooth(centers, weights)
+        line = smooth_line(centers, weights)
         if line is None:
             return None
         frame = frame_of_line(line, step_mm=SECTION_STEP_MM)
         centers, weights = _section_centers(canal, extent, frame)
-    line = _smooth(centers, weights)
+    line = smooth_line(centers, weights)
     return None if line is None else frame_of_line(line, step_mm=STATION_STEP_MM)
 
 
@@ -85,8 +85,21 @@ def _section_centers(canal: EdgeField, extent: Extent, frame: MovingFrame) -> tu
     return centers[kept], weights[kept]
 
 
-def _smooth(centers: Floats, weights: Floats) -> Floats | None:
-    """Return a dense smooth line through weighted centres, head to foot, drawn on to the first and last."""
+def smooth_line(centers: Floats, weights: Floats) -> Floats | None:
+    """Return a dense smooth line through weighted centres, head to foot, drawn on to the first and last.
+
+    Parameters
+    ----------
+    centers : ndarray of shape (n, 3)
+        LPS+ mm.
+    weights : ndarray of shape (n,)
+        0 leaves a centre out.
+
+    Returns
+    -------
+    ndarray of shape (m, 3) or None
+        Every 0.5 mm; None with fewer than five centres or less than 12 mm between them.
+    """
     steps = np.linalg.norm(np.diff(centers, axis=0), axis=1)
     along = np.concatenate([[0.0], np.cumsum(np.maximum(steps, 1e-3))])
     held = weights > 0

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from canalis.labels import ANATOMICAL_CANAL
 from canalis.measurement.canal import CanalEdges, find_canal_edges
@@ -13,6 +14,7 @@ from canalis.measurement.direction import turn_to_symmetry
 from canalis.measurement.edges import Edges, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.masses import MassProfile, find_masses
+from canalis.measurement.opened import between_side_walls, opened_rings
 from canalis.measurement.ossification import MassEdges, find_mass_edges
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of, ragged_ends
 from canalis.measurement.straight import StraightLabels, straighten
@@ -25,6 +27,7 @@ Floats = NDArray[np.float64]
 
 PROFILE_PIXEL_MM = 0.5  # edges lie between samples of a field that is linear near them
 DIRECTION_STEP_MM = 2.0  # the AP direction is a mean over a level: every fourth place is enough
+METAL_REACH_MM = 3.0  # along the neck, from metal to a plane whose edges it may hide: a slice or two
 WALL_MEDIAN_MM = 6.0  # the wall on the midline as bodies are looked for: single bad sections drop out
 
 
@@ -58,6 +61,10 @@ class NeckGeometry:
         Bodies, discs, arch, and the gap C1/2, head to foot.
     resolution : tuple of Resolution
         At every place of the frame.
+    opened : tuple of str
+        Levels whose ring of bone was opened from behind.
+    metal : ndarray of shape (n,)
+        Whether metal in or at the canal lies near each place of the frame; no section is whole there.
     """
 
     edges: Edges
@@ -72,14 +79,24 @@ class NeckGeometry:
     vertebrae: tuple[Vertebra, ...]
     zones: tuple[Zone, ...]
     resolution: tuple[Resolution, ...]
+    opened: tuple[str, ...]
+    metal: NDArray[np.bool_]
 
     def whole_at(self, along_mm: float) -> bool:
         """Return whether the canal is whole at a place of the centreline."""
-        nearest = int(np.argmin(np.abs(self.frame.along_mm - along_mm)))
-        return bool(self.sections.whole[nearest])
+        return bool(self.sections.whole[self._nearest(along_mm)])
+
+    def metal_at(self, along_mm: float) -> bool:
+        """Return whether metal hides the canal's edges at a place of the centreline."""
+        return bool(self.metal[self._nearest(along_mm)])
+
+    def _nearest(self, along_mm: float) -> int:
+        return int(np.argmin(np.abs(self.frame.along_mm - along_mm)))
 
 
-def lay_out(segmentation: Segmentation, volume: Volume | None) -> NeckGeometry | None:
+def lay_out(
+    segmentation: Segmentation, volume: Volume | None, metal_lps: Floats | None = None
+) -> NeckGeometry | None:
     """Return a neck laid out for measuring, or None where it holds too little canal.
 
     Parameters
@@ -88,6 +105,8 @@ def lay_out(segmentation: Segmentation, volume: Volume | None) -> NeckGeometry |
         Labels, and probabilities where a network made them.
     volume : Volume or None
         The CT, for the gaps between its slices.
+    metal_lps : ndarray of shape (n, 3) or None
+        Metal in or at the canal, LPS+ mm.
 
     Returns
     -------
@@ -101,15 +120,34 @@ def lay_out(segmentation: Segmentation, volume: Volume | None) -> NeckGeometry |
     frame = trace_centerline(edges.canal, extent)
     if frame is None:
         return None
+    metal_lps = np.zeros((0, 3)) if metal_lps is None else metal_lps
+    neck = _laid_along(frame, segmentation, edges, extent, volume, metal_lps)
+    if not neck.opened:
+        return neck
+    midway = between_side_walls(neck.sections)
+    return neck if midway is None else _laid_along(midway, segmentation, edges, extent, volume, metal_lps)
+
+
+def _laid_along(
+    frame: MovingFrame,
+    segmentation: Segmentation,
+    edges: Edges,
+    extent: Extent,
+    volume: Volume | None,
+    metal_lps: Floats,
+) -> NeckGeometry:
+    """Return a neck laid out along a centreline."""
     frame = _turned(frame, segmentation, edges, extent)
     sections = cut_sections(edges, extent, frame, pixel_mm=PROFILE_PIXEL_MM)
     canal = find_canal_edges(sections)
     ragged = ragged_ends(canal.area_mm2, float(frame.along_mm[1] - frame.along_mm[0]))
-    sections = replace(sections, whole=sections.whole & ~ragged)
+    metal = _near_metal(frame, metal_lps)
+    sections = replace(sections, whole=sections.whole & ~ragged & ~metal)
     mass_edges = find_mass_edges(sections, canal)
     straight = straighten(segmentation.mask, frame, extent)
     wall = _wall_on_midline(canal, frame, straight)
     vertebrae = find_vertebrae(straight, wall)
+    resolution = resolution_at(extent, frame, volume)
     return NeckGeometry(
         edges=edges,
         extent=extent,
@@ -122,8 +160,22 @@ def lay_out(segmentation: Segmentation, volume: Volume | None) -> NeckGeometry |
         wall_mm=wall,
         vertebrae=vertebrae,
         zones=lay_zones(vertebrae),
-        resolution=resolution_at(extent, frame, volume),
+        resolution=resolution,
+        opened=opened_rings(
+            sections, canal, straight, vertebrae, pixel_mm=max(r.pixel_mm for r in resolution)
+        ),
+        metal=metal,
     )
+
+
+def _near_metal(frame: MovingFrame, metal_lps: Floats) -> NDArray[np.bool_]:
+    """Return at which places of a frame metal lies within reach of the plane."""
+    if not len(metal_lps):
+        return np.zeros(len(frame.along_mm), dtype=bool)
+    _, nearest = cKDTree(frame.centers_lps).query(metal_lps)
+    height = ((metal_lps - frame.centers_lps[nearest]) * frame.normals_lps[nearest]).sum(axis=1)
+    places = np.unique(np.round(frame.along_mm[nearest] - height, 1))
+    return np.asarray((np.abs(frame.along_mm[:, None] - places) <= METAL_REACH_MM).any(axis=1))
 
 
 def _turned(frame: MovingFrame, segmentation: Segmentation, edges: Edges, extent: Extent) -> MovingFrame:

@@ -19,7 +19,7 @@ from canalis.measurement.summary import (
     zone_at,
 )
 from canalis.measurement.vertebrae import Zone, body_depth_mm
-from canalis.measurement.walls import fit_wall, opened_rings, possible_fusions
+from canalis.measurement.walls import fit_wall, possible_fusions
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Progress, ScanWarning, Volume
 
@@ -29,7 +29,11 @@ NO_PLANES = ("C1/2", "T1/2")  # a gap that is no disc, and a disc below those th
 
 
 def measure_segmentation(
-    segmentation: Segmentation, volume: Volume | None, *, progress: Progress | None = None
+    segmentation: Segmentation,
+    volume: Volume | None,
+    *,
+    metal_lps: NDArray[np.float64] | None = None,
+    progress: Progress | None = None,
 ) -> Measurements:
     """Measure the canal and its ossification.
 
@@ -39,6 +43,8 @@ def measure_segmentation(
         Labels on the CT's own grid; soft edges where a network made them.
     volume : Volume or None
         The CT. None for a label map alone: nothing that needs densities is measured.
+    metal_lps : ndarray of shape (n, 3) or None
+        Metal in or at the canal, LPS+ mm: planes near it are not measured.
     progress : callable or None
         Told of each step.
 
@@ -49,7 +55,7 @@ def measure_segmentation(
     """
     tell = progress or (lambda what, done, of: None)
     tell("Measuring", 0, STEPS)
-    neck = lay_out(segmentation, volume)
+    neck = lay_out(segmentation, volume, metal_lps)
     if neck is None:
         return _refused(segmentation)
     tell("Measuring", 1, STEPS)
@@ -63,11 +69,10 @@ def measure_segmentation(
     wall = fit_wall(neck)
     fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
     naming = _naming(segmentation.levels, planes)
-    opened = opened_rings(neck)
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
-        mode="post-operative" if opened else "unoperated",
-        opened_levels=opened,
+        mode="post-operative" if neck.opened else "unoperated",
+        opened_levels=neck.opened,
         levels=naming,
         planes=planes,
         narrowest=find_narrowest(planes),
@@ -80,7 +85,7 @@ def measure_segmentation(
             *segmentation.warnings,
             *(() if naming is segmentation.levels else (ScanWarning("levels-unsure", naming.reason),)),
             *possible_fusions(neck, wall),
-            *_opened(opened),
+            *_opened(neck.opened),
             *metal_warnings,
             *_near_a_cut(planes[-1]),
         ),
@@ -110,7 +115,7 @@ def _near_a_cut(worst: PlaneMeasurement) -> tuple[ScanWarning, ...]:
 
 
 def _opened(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
-    """Return a warning where laminae are missing: residual AP then runs to the new back wall."""
+    """Return a warning where rings were opened: residual AP then runs to the new back wall."""
     if not levels:
         return ()
     named = ", ".join(levels)

@@ -13,6 +13,7 @@ from canalis.measurement import (
     centerline,
     double_layer,
     masses,
+    opened,
     ossification,
     plane_measures,
     shape,
@@ -80,8 +81,9 @@ def _walls() -> list[Rule]:
         Rule(
             "Back wall",
             "Front edges of the laminae and of the spinous processes' roots, interpolated where there is "
-            f"only ligament between them. Open over {walls.OPENED_MM:g} mm or more at every height of a "
-            "level, the ring is called post-operative.",
+            "only ligament between them. The ring is called post-operative with hardly any bone behind "
+            f"{opened.REMOVED_MM:g} mm of it, or where {opened.LEAST_LEVELS} levels or more are cut at the "
+            "same place and deeper than their neighbours.",
         ),
         Rule(
             "Canal size",

@@ -157,8 +157,8 @@ def changes_between(blocks: Blocks) -> NDArray[np.float64]:
     return change
 
 
-def metal_in_canal(mask: Mask, volume: Volume) -> list[ScanWarning]:
-    """Return a warning where metal lies in the canal or touches it.
+def metal_at_canal(mask: Mask, volume: Volume) -> NDArray[np.float64]:
+    """Return where metal lies in the canal or touches it.
 
     Parameters
     ----------
@@ -169,15 +169,13 @@ def metal_in_canal(mask: Mask, volume: Volume) -> list[ScanWarning]:
 
     Returns
     -------
-    list of ScanWarning
-        ``metal-in-canal`` with the heights, LPS mm; empty where there is none.
+    ndarray of shape (n, 3)
+        Voxels of metal, LPS+ mm; none where they fill less than 4 mm³.
     """
     metal = volume.hu > METAL_HU
-    if not metal.any():
-        return []
-    canal = np.isin(mask.labels, ANATOMICAL_CANAL)
+    canal = np.isin(mask.labels, ANATOMICAL_CANAL) if metal.any() else np.zeros(1, dtype=bool)
     if not canal.any():
-        return []
+        return np.zeros((0, 3))
     box = ndimage.find_objects(canal.astype(np.uint8))[0]
     reach = [max(round(METAL_REACH_MM / s), 1) for s in volume.spacing_mm]
     wide = tuple(
@@ -186,10 +184,17 @@ def metal_in_canal(mask: Mask, volume: Volume) -> list[ScanWarning]:
     near = ndimage.distance_transform_edt(~canal[wide], sampling=volume.spacing_mm) <= METAL_REACH_MM
     there = np.argwhere(near & metal[wide]) + [side.start for side in wide]
     if len(there) * float(np.prod(volume.spacing_mm)) < LEAST_METAL_MM3:
+        return np.zeros((0, 3))
+    return np.asarray(volume.to_lps(there.astype(np.float64)))
+
+
+def metal_in_canal(metal_lps: NDArray[np.float64]) -> list[ScanWarning]:
+    """Return a warning with the heights of metal in or at the canal; ``metal_lps`` of `metal_at_canal`."""
+    if not len(metal_lps):
         return []
-    z = volume.to_lps(there.astype(np.float64))[:, 2]
+    z = metal_lps[:, 2]
     message = (
-        f"Metal in or at the canal between z {z.min():.0f} and {z.max():.0f} mm: "
-        "its streaks hide the canal's edges, and lengths there may be wrong."
+        f"Metal in or at the canal between z {z.min():.0f} and {z.max():.0f} mm: its streaks hide the "
+        "canal's edges, and nothing was measured on the planes there."
     )
     return [ScanWarning("metal-in-canal", message)]
