@@ -1,10 +1,10 @@
 """A neck, what grows in it and what lies around it, turned into densities and labels on a grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter
 
 from canalis.phantom.balls import balls, paint
 from canalis.phantom.canal import CanalSection, canal_at, smooth_max, smooth_min
@@ -19,10 +19,16 @@ from canalis.phantom.vertebra import BLOCK_OVERLAP_MM, Bones, bones_of
 
 Array = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+Index = NDArray[np.intp]
+Spans = tuple[slice, slice, slice]
 
 SLAB = 12  # slices filled at a time: keeps memory low
 SIDE_MM, FRONT_MM, BACK_MM, ABOVE_MM, BELOW_MM = 46.0, 36.0, 62.0, 30.0, 52.0
+CANAL_SIDE_MM = 27.0  # no canal with what bounds it reaches farther from its middle
+CELL_MM, CELL_MARGIN_MM = 2.4, 2.0  # bone is looked for in cells first, and drawn in those near it
+LEAST_CELL = 8  # voxels in a cell: on coarser grids the search costs what it saves
 CORD_HU = 36.0
+CANAL_EDGE_MM = 1.2  # outside the canal its contents are drawn no farther
 GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther from it
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
 BLOCK_REACH_MM = 4.5
@@ -75,12 +81,13 @@ def render(
     painter = _Painter(
         neck, growths, scanner, spine, texture, hu, structure, level, fine_z, y, x, _contents(rng)
     )
-    boxes = [b for v in neck.vertebrae if (b := painter.box(v)) is not None]
-    for box in boxes:
+    canals = [b for v in neck.vertebrae if (b := painter.canal_box(v)) is not None]
+    for box in canals:
         painter.paint_canal(box)
-    for box in boxes:  # head first, so that uncinate processes lie over the disc above
-        painter.paint_bones(box)
-    for box in boxes:
+    for v in neck.vertebrae:  # head first, so that uncinate processes lie over the disc above
+        if (bones := painter.bone_box(v)) is not None:
+            painter.paint_bones(bones)
+    for box in canals:
         painter.paint_growths(box)
     metal = balls(around.metal_mm, METAL_HU, Structure.METAL)
     paint(metal, hu, structure, (fine_z, y, x), steps=scanner.steps, pixel_mm=scanner.pixel_mm)
@@ -144,13 +151,43 @@ def _contents(rng: np.random.Generator) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Box:
-    """The voxels around one vertebra and their spine coordinates."""
+    """Voxels about one vertebra, their spine coordinates and the canal there."""
 
     vertebra: Vertebra
-    where: tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+    at: Index
+    """Places in the flat array of densities."""
+    label_at: Index
+    """Places in the flat label maps; -1 where a step is not the middle of its slice."""
     x: Array
     y: Array
     s: Array
+    canal: CanalSection
+    from_canal: Array
+
+    def where(self, chosen: Index) -> "_Box":
+        """Return some of the voxels."""
+        return replace(
+            self,
+            at=self.at.take(chosen),
+            label_at=self.label_at.take(chosen),
+            x=self.x.take(chosen),
+            y=self.y.take(chosen),
+            s=self.s.take(chosen),
+            canal=self.canal.where(chosen),
+            from_canal=self.from_canal.take(chosen),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Distances:
+    """Distances to the bones of one vertebra, mm, and what their cortex is."""
+
+    bones: Bones
+    bare: Array
+    """To the nearest of its bones, without spurs."""
+    whole: Array
+    cortex: Array
+    compact: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,64 +207,112 @@ class _Painter:
     x_mm: NDArray[np.float64]
     contents: dict[str, float]
 
-    def box(self, v: Vertebra) -> _Box | None:
-        """Return the voxels around a vertebra, or None where it lies outside the scan."""
+    def bone_box(self, v: Vertebra) -> _Box | None:
+        """Return the voxels near a vertebra's bones, or None where it lies outside the scan."""
         below = BELOW_MM if v.index > C2 else 34.0
-        corners = np.array(
-            [
-                [a, b, c]
-                for a in (-SIDE_MM, SIDE_MM)
-                for b in (-FRONT_MM, BACK_MM)
-                for c in (v.s_mm - below, v.s_mm + ABOVE_MM)
-            ]
-        )
-        points = self.neck.curve.place(corners)
+        spans = self._spans((-SIDE_MM, SIDE_MM), (-FRONT_MM, BACK_MM), (v.s_mm - below, v.s_mm + ABOVE_MM))
+        if spans is None:
+            return None
+        steps = [max(int(CELL_MM / (m[1] - m[0]) + 1e-6), 1) for m in (self.z_mm, self.y_mm, self.x_mm)]
+        if np.prod(steps) < LEAST_CELL:
+            return self._box(v, spans, near=None)
+        found = self._cells_near_bone(v, spans, steps)
+        if not found.any():
+            return None
+        held = [np.flatnonzero(found.any(axis=tuple(k for k in range(3) if k != axis))) for axis in range(3)]
+        part = tuple(slice(int(h[0]), int(h[-1]) + 1) for h in held)
+        inner = [
+            slice(span.start + cells.start * n, min(span.start + cells.stop * n, span.stop))
+            for span, cells, n in zip(spans, part, steps, strict=True)
+        ]
+        near = found[part]
+        for axis, (n, span) in enumerate(zip(steps, inner, strict=True)):
+            near = near.repeat(n, axis=axis)[(slice(None),) * axis + (slice(span.stop - span.start),)]
+        return self._box(v, (inner[0], inner[1], inner[2]), near=near)
+
+    def _cells_near_bone(self, v: Vertebra, spans: Spans, steps: list[int]) -> NDArray[np.bool_]:
+        """Return which cells of ``steps`` voxels may hold bone or disc of a vertebra."""
+        places = [
+            m[np.minimum(np.arange(span.start, span.stop, n) + n // 2, span.stop - 1)]
+            for m, span, n in zip((self.z_mm, self.y_mm, self.x_mm), spans, steps, strict=True)
+        ]
+        x, y, s = self.spine.draw(*places)
+        none = np.zeros(0, dtype=np.intp)
+        box = self._with_canal(v, none, none, x.ravel(), y.ravel(), s.ravel())
+        found = self._distances(box)
+        distance = found.whole
+        for other in (found.bones.disc, found.bones.rib):
+            distance = distance if other is None else np.minimum(distance, other)
+        close = distance < CELL_MARGIN_MM + self._softness / 2
+        return np.asarray(binary_dilation(close.reshape(x.shape), np.ones((3, 3, 3))))
+
+    def canal_box(self, v: Vertebra) -> _Box | None:
+        """Return the voxels in and at the canal beside a vertebra, or None where it lies outside the scan."""
+        low, high = self._stretch(v)
+        aside = (-CANAL_SIDE_MM, CANAL_SIDE_MM)
+        spans = self._spans(aside, aside, (low - 2.0, high + 2.0))
+        if spans is None:
+            return None
+        box = self._box(v, spans, near=None, stretch=(low, high))
+        return box.where(np.flatnonzero(box.from_canal < GROWTH_EDGE_MM))
+
+    def _spans(self, x: tuple[float, float], y: tuple[float, float], s: tuple[float, float]) -> Spans | None:
+        """Return where a box in spine coordinates lies in z, y and x; None where outside the scan."""
+        points = self.neck.curve.place(np.array([[a, b, c] for a in x for b in y for c in s]))
         low, high = points.min(axis=0), points.max(axis=0)
         spans = [_span(m, low[k], high[k]) for k, m in ((2, self.z_mm), (1, self.y_mm), (0, self.x_mm))]
-        if any(a >= b for a, b in spans):
-            return None
-        (z0, z1), (y0, y1), (x0, x1) = spans
-        x, y, s = self.spine.draw(self.z_mm[z0:z1], self.y_mm[y0:y1], self.x_mm[x0:x1])
+        return None if any(k.start >= k.stop for k in spans) else (spans[0], spans[1], spans[2])
+
+    def _box(
+        self,
+        v: Vertebra,
+        spans: Spans,
+        *,
+        near: NDArray[np.bool_] | None,
+        stretch: tuple[float, float] | None = None,
+    ) -> _Box:
+        """Return those voxels of a span where a vertebra may lie, of ``near`` and ``stretch`` if given."""
+        x, y, s = self.spine.draw(self.z_mm[spans[0]], self.y_mm[spans[1]], self.x_mm[spans[2]])
         w = s - v.s_mm
         drop = np.maximum(y - 8, 0)
         slope = min(v.spinous_slope, 1.2)
-        near = (y > -FRONT_MM) & (y < BACK_MM)
-        near &= np.abs(x) < _half_widths(v)[np.clip(y + FRONT_MM, 0, FRONT_MM + BACK_MM).astype(np.int16)]
-        near &= (w < ABOVE_MM - slope * drop * 0.8) & (w > -19.0 - slope * drop)
-        kz, ky, kx = np.nonzero(near)
-        return _Box(v, (kz + z0, ky + y0, kx + x0), x[near], y[near], s[near])
+        held = (y > -FRONT_MM) & (y < BACK_MM)
+        held &= np.abs(x) < _half_widths(v)[np.clip(y + FRONT_MM, 0, FRONT_MM + BACK_MM).astype(np.int16)]
+        held &= (w < ABOVE_MM - slope * drop * 0.8) & (w > -19.0 - slope * drop)
+        if near is not None:
+            held &= near
+        if stretch is not None:
+            held &= (s > stretch[0]) & (s <= stretch[1]) & (np.abs(x) < CANAL_SIDE_MM)
+        kz, ky, kx = (k + span.start for k, span in zip(np.nonzero(held), spans, strict=True))
+        rows, columns, n = len(self.y_mm), len(self.x_mm), self.scanner.steps
+        in_plane = ky * columns + kx
+        label_at = kz // n * (rows * columns) + in_plane
+        label_at[kz % n != n // 2] = -1
+        return self._with_canal(v, kz * (rows * columns) + in_plane, label_at, x[held], y[held], s[held])
+
+    def _with_canal(self, v: Vertebra, at: Index, label_at: Index, x: Array, y: Array, s: Array) -> _Box:
+        canal = canal_at(self.neck, s)
+        return _Box(v, at, label_at, x, y, s, canal, np.asarray(canal.distance(x, y)))
 
     @property
     def _softness(self) -> float:
         return max(self.scanner.pixel_mm, 0.35)
 
-    def _label(
-        self,
-        box: _Box,
-        chosen: NDArray[np.bool_],
-        structure: Structure | NDArray[np.uint8],
-        level: int | Bytes,
-    ) -> None:
-        n = self.scanner.steps
-        z, y, x = (k[chosen] for k in box.where)
-        middle = z % n == n // 2
-        at = (z[middle] // n, y[middle], x[middle])
-        self.structure[at] = structure if np.isscalar(structure) else np.asarray(structure)[chosen][middle]
-        self.level[at] = level if np.isscalar(level) else np.asarray(level)[chosen][middle]
+    def _label(self, box: _Box, chosen: NDArray[np.bool_], structure: Structure, level: int) -> None:
+        at = box.label_at[chosen]
+        at = at[at >= 0]
+        self.structure.reshape(-1)[at] = structure
+        self.level.reshape(-1)[at] = level
 
-    def _slot(self, box: _Box) -> NDArray[np.bool_]:
-        """Which voxels lie nearer to this vertebra's stretch of the canal than to its neighbours'."""
-        v = box.vertebra
+    def _stretch(self, v: Vertebra) -> tuple[float, float]:
+        """Return which stretch of the canal lies nearer to a vertebra than to its neighbours."""
         top = self.neck.top_s_mm if v.index == C1 else v.s_mm + v.above_mm / 2
-        return np.asarray((box.s <= top) & (box.s > v.s_mm - v.below_mm / 2))
+        return v.s_mm - v.below_mm / 2, top
 
     def paint_canal(self, box: _Box) -> None:
         """Draw cord, fluid and fat, and label the anatomical canal as residual."""
-        slot = self._slot(box)
-        x, y, s = box.x[slot], box.y[slot], box.s[slot]
-        canal = canal_at(self.neck, s)
-        d = canal.distance(x, y)
-        inside = d < 1.2
+        inside = np.flatnonzero(box.from_canal < CANAL_EDGE_MM)
+        x, y, d, canal = box.x[inside], box.y[inside], box.from_canal[inside], box.canal.where(inside)
         c = self.contents
         q = np.sqrt(
             (x / (c["cord_lr"] / 2)) ** 2
@@ -236,52 +321,54 @@ class _Painter:
         cord = np.clip(0.5 - (q - 1) * 3.5 / 0.8, 0, 1)
         sac = np.clip(0.5 - (d + (1 - c["sac"]) * canal.ap / 2) / 0.8, 0, 1)
         value = c["fat"] + sac * (self.scanner.sac_hu - c["fat"])
-        value = value + cord * (CORD_HU - value)
-        at = tuple(k[slot][inside] for k in box.where)
-        self.hu[at] = value[inside]
-        chosen = np.zeros(len(box.s), dtype=bool)
-        chosen[np.flatnonzero(slot)[d < 0]] = True
-        self._label(box, chosen, Structure.RESIDUAL_CANAL, box.vertebra.index + 1)
+        self.hu.reshape(-1)[box.at[inside]] = value + cord * (CORD_HU - value)
+        self._label(box, box.from_canal < 0, Structure.RESIDUAL_CANAL, box.vertebra.index + 1)
 
     def paint_bones(self, box: _Box) -> None:
         """Draw disc, arch, body and dens of one vertebra."""
-        v = box.vertebra
-        canal = canal_at(self.neck, box.s)
-        from_canal = canal.distance(box.x, box.y)
-        bones = bones_of(self.neck, v, x=box.x, y=box.y, s=box.s, canal=canal, from_canal=from_canal)
-        level = v.index + 1
+        v, level = box.vertebra, box.vertebra.index + 1
+        found = self._distances(box)
+        bones, whole = found.bones, found.whole
         if bones.disc is not None:
             near = np.flatnonzero(bones.disc < self._softness)
-            density = np.full_like(box.s, v.disc_hu)
-            density[near] = self._disc_density(box, canal.where(near), near)
-            self._blend(box, bones.disc, density)
-            free = self._free(box)
-            self._label(box, (bones.disc < 0) & free, Structure.DISC, level)
-        grain = self.texture[tuple(k % n for k, n in zip(box.where, self.texture.shape, strict=True))]
-        marrow = (
-            self.neck.density * self.scanner.trabecular_hu * (0.78 if v.index >= C7 else 1.0)
-            + self.scanner.texture_hu * grain
-        )
-        parts = [(bones.arch, Structure.ARCH), (bones.body, Structure.BODY)]
-        if bones.dens is not None:
-            parts.append((bones.dens, Structure.DENS))
-        bare = np.minimum.reduce([d for d, _ in parts])
+            part = box.where(near)
+            self._blend(part, bones.disc[near], self._disc_density(part))
+            free = self.structure.reshape(-1)[part.label_at] != Structure.RESIDUAL_CANAL
+            self._label(part, (bones.disc[near] < 0) & free, Structure.DISC, level)
+        near = np.flatnonzero(whole < self._softness)
+        part = box.where(near)
+        inner = np.clip(0.5 - (whole[near] + found.cortex[near]) / self._softness, 0, 1)
+        value = self._bone_density(part, 1 - found.compact[near] * (1 - inner))
+        value = value + self._cleft(part) * (np.float32(90.0) - value)
+        self._blend(part, whole[near], value)
+        outside = box.from_canal >= 0
+        self._label(box, (whole < 0) & (found.bare >= 0) & outside, Structure.OSTEOPHYTE, level)
+        if bones.rib is not None:
+            near = np.flatnonzero(bones.rib < self._softness)
+            part = box.where(near)
+            inner = np.clip(0.5 - (bones.rib[near] + v.cortex_arch) / self._softness, 0, 1)
+            self._blend(part, bones.rib[near], self._bone_density(part, inner))
+            self._label(part, bones.rib[near] < 0, Structure.OTHER_RIB, level)
+        for d, structure in _parts(bones):
+            self._label(box, (d < 0) & (d <= found.bare + 1e-6) & outside, structure, level)
+
+    def _distances(self, box: _Box) -> _Distances:
+        """Return how far places are from a vertebra's bones, with and without their spurs."""
+        v = box.vertebra
+        bones = bones_of(self.neck, v, x=box.x, y=box.y, s=box.s, canal=box.canal, from_canal=box.from_canal)
+        bare = np.minimum.reduce([d for d, _ in _parts(bones)])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
         self._without_endplates(box, bones, cortex)
         compact = np.where(bones.body <= bare, v.shell, 1.0).astype(np.float32)
-        whole = self._with_spurs(box, canal, bones, bare, cortex, compact)
-        inner = 1 - compact * (1 - np.clip(0.5 - (whole + cortex) / self._softness, 0, 1))
-        cleft = self._cleft(box, canal)
-        value = self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner
-        value = value + cleft * (np.float32(90.0) - value)
-        self._blend(box, whole, value)
-        self._label(box, (whole < 0) & (bare >= 0) & (from_canal >= 0), Structure.OSTEOPHYTE, level)
-        if bones.rib is not None:
-            inner = np.clip(0.5 - (bones.rib + v.cortex_arch) / self._softness, 0, 1)
-            self._blend(box, bones.rib, self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner)
-            self._label(box, bones.rib < 0, Structure.OTHER_RIB, level)
-        for d, structure in parts:
-            self._label(box, (d < 0) & (d <= bare + 1e-6) & (from_canal >= 0), structure, level)
+        return _Distances(bones, bare, self._with_spurs(box, bones, bare, cortex, compact), cortex, compact)
+
+    def _bone_density(self, box: _Box, inner: Array) -> Array:
+        """Return the density of bone whose share ``inner`` of each voxel is marrow."""
+        planes = np.unravel_index(box.at, self.hu.shape)
+        grain = self.texture[tuple(k % n for k, n in zip(planes, self.texture.shape, strict=True))]
+        weaker = 0.78 if box.vertebra.index >= C7 else 1.0
+        marrow = self.neck.density * self.scanner.trabecular_hu * weaker + self.scanner.texture_hu * grain
+        return np.asarray(self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner)
 
     def _without_endplates(self, box: _Box, bones: Bones, cortex: Array) -> None:
         """Let marrow run through a block: no cortex where its two bodies meet."""
@@ -291,12 +378,11 @@ class _Painter:
                 met = (np.abs(box.s - endplate) < BLOCK_REACH_MM) & (bones.around < -1.2)
                 cortex[met & (bones.arch > 0)] = -1.0
 
-    def _with_spurs(
-        self, box: _Box, canal: CanalSection, bones: Bones, bare: Array, cortex: Array, compact: Array
-    ) -> Array:
+    def _with_spurs(self, box: _Box, bones: Bones, bare: Array, cortex: Array, compact: Array) -> Array:
         """Return the distance to a vertebra with its spurs; writes what their cortex is into the last two."""
         whole = bare.copy()
-        slot = self._slot(box)
+        low, high = self._stretch(box.vertebra)
+        slot = (box.s <= high) & (box.s > low)
         for growth in self.growths:
             if growth.joined not in (box.vertebra.index, EVERY_BONE):
                 continue
@@ -306,7 +392,7 @@ class _Painter:
             if growth.wall == "ahead":
                 up = bones.around[near]
             else:
-                up = _above_wall(growth, canal.where(near), x, box.y[near])
+                up = _above_wall(growth, box.canal.where(near), x, box.y[near])
             close = (up > -SPUR_ROOT_MM) & (up < growth.height_mm + SPUR_EDGE_MM)
             near, up, x = near[close], up[close], x[close]
             d = growth.bone_distance(x, up, box.s[near]).astype(np.float32)
@@ -316,66 +402,48 @@ class _Painter:
             whole[near] = smooth_min(whole[near], d, SPUR_BLEND_MM)
         return whole
 
-    def _disc_density(self, box: _Box, canal: CanalSection, near: NDArray[np.intp]) -> Array:
+    def _disc_density(self, box: _Box) -> Array:
         """Return the density of the disc below: soft, its core calcified or full of gas."""
         v = box.vertebra
         off, wide, deep = v.core
         middle = (v.lower_mm - v.below_mm + v.height / 2 + v.s_mm) / 2
-        depth = box.y[near] - v.shift + canal.ap / 2 + 0.45 * v.depth
-        high = (box.s[near] - middle) / CORE_MM
-        q = np.sqrt(((box.x[near] - off) / wide) ** 2 + (depth / deep) ** 2 + high**2)
+        depth = box.y - v.shift + box.canal.ap / 2 + 0.45 * v.depth
+        high = (box.s - middle) / CORE_MM
+        q = np.sqrt(((box.x - off) / wide) ** 2 + (depth / deep) ** 2 + high**2)
         return np.asarray(v.disc_hu + (v.core_hu - v.disc_hu) * np.clip((1 - q) * 3, 0, 1), np.float32)
 
-    def _free(self, box: _Box) -> NDArray[np.bool_]:
-        n = self.scanner.steps
-        return np.asarray(
-            self.structure[box.where[0] // n, box.where[1], box.where[2]] != Structure.RESIDUAL_CANAL
-        )
-
-    def _cleft(self, box: _Box, canal: CanalSection) -> Array:
+    def _cleft(self, box: _Box) -> Array:
         """Return how much of each voxel is the basivertebral vein's channel."""
         v = box.vertebra
         if v.index < C2:
             return np.zeros_like(box.s)
         high = 1.0 + 0.5 * v.concavity
         depth = v.depth * 0.35
-        q = np.sqrt(
-            (box.x / 3.0) ** 2 + ((box.s - v.s_mm) / high) ** 2 + ((box.y - canal.front(box.x)) / depth) ** 2
-        )
+        behind = box.y - box.canal.front(box.x)
+        q = np.sqrt((box.x / 3.0) ** 2 + ((box.s - v.s_mm) / high) ** 2 + (behind / depth) ** 2)
         return np.asarray(np.clip((1 - q) * 2, 0, 0.7), dtype=np.float32)
 
-    def _blend(self, box: _Box, distance: Array, value: Array | np.float32) -> None:
+    def _blend(self, box: _Box, distance: Array, value: Array) -> None:
         share = np.clip(0.5 - distance / self._softness, 0, 1)
         hit = share > 0
-        at = tuple(k[hit] for k in box.where)
-        now = self.hu[at]
-        wanted = np.broadcast_to(value, share.shape)[hit]
-        self.hu[at] = now + share[hit] * (wanted - now)
+        at, hu = box.at[hit], self.hu.reshape(-1)
+        now = hu[at]
+        hu[at] = now + share[hit] * (value[hit] - now)
 
     def paint_growths(self, box: _Box) -> None:
         """Draw what grows into the canal in this vertebra's stretch of it, OPLL last."""
-        slot = self._slot(box)
-        canal = canal_at(self.neck, box.s[slot])
-        inside = canal.distance(box.x[slot], box.y[slot])
-        close = np.flatnonzero(inside < GROWTH_EDGE_MM)
-        canal, inside = canal.where(close), inside[close]
-        at = np.flatnonzero(slot)[close]
-        here = _Box(box.vertebra, tuple(k[at] for k in box.where), box.x[at], box.y[at], box.s[at])  # type: ignore[arg-type]
-        if not len(here.s):
+        if not len(box.s):
             return
+        low, high = box.s.min(), box.s.max()
         for growth in reversed(self.growths):
             margin = growth.taper_low_mm + 2
-            if (
-                growth.wall == "ahead"
-                or here.s.max() < growth.low_mm - margin
-                or here.s.min() > growth.high_mm + margin
-            ):
-                continue
-            self._paint_growth(here, canal, inside, growth)
+            if growth.wall != "ahead" and high >= growth.low_mm - margin and low <= growth.high_mm + margin:
+                self._paint_growth(box, growth)
 
-    def _paint_growth(self, box: _Box, canal: CanalSection, inside: Array, growth: Growth) -> None:
+    def _paint_growth(self, box: _Box, growth: Growth) -> None:
+        inside = box.from_canal
         height = growth.height(box.x, box.s)
-        up = _above_wall(growth, canal, box.x, box.y)
+        up = _above_wall(growth, box.canal, box.x, box.y)
         under = height - up
         gap = self._gap(box, growth)
         kind = Structure.OSSIFICATION if growth.is_opll else Structure.OTHER_NARROWING
@@ -397,9 +465,9 @@ class _Painter:
             value = value + strip * (np.float32(80.0) - value)
         soft = np.clip(0.5 - d / (self._softness + growth.soft_mm), 0, 1)
         hit = soft > 0
-        at = tuple(k[hit] for k in box.where)
-        now = self.hu[at]
-        self.hu[at] = np.where(
+        at, hu = box.at[hit], self.hu.reshape(-1)
+        now = hu[at]
+        hu[at] = np.where(
             value[hit] > now, now + soft[hit] * (value[hit] - now), now + soft[hit] * (value[hit] - now) * 0.9
         )
 
@@ -410,6 +478,12 @@ class _Painter:
         v = box.vertebra
         share = 1 - (2 * (box.s - v.s_mm) / max(v.height, 1.0)) ** 2
         return np.asarray(growth.gap_mm * np.clip(share * 1.6, 0, 1), dtype=np.float32)
+
+
+def _parts(bones: Bones) -> list[tuple[Array, Structure]]:
+    """Return the bones of a vertebra with what they are labelled."""
+    parts = [(bones.arch, Structure.ARCH), (bones.body, Structure.BODY)]
+    return parts if bones.dens is None else [*parts, (bones.dens, Structure.DENS)]
 
 
 def _above_wall(growth: Growth, canal: CanalSection, x: Array, y: Array) -> Array:
@@ -429,5 +503,5 @@ def _half_widths(v: Vertebra) -> Array:
     return np.where(y < low, front, np.where(y > high, 13, tip)).astype(np.float32)
 
 
-def _span(places: NDArray[np.float64], low: float, high: float) -> tuple[int, int]:
-    return int(np.searchsorted(places, low)), int(np.searchsorted(places, high))
+def _span(places: NDArray[np.float64], low: float, high: float) -> slice:
+    return slice(int(np.searchsorted(places, low)), int(np.searchsorted(places, high)))

@@ -18,6 +18,7 @@ Array = NDArray[np.floating]
 GUTTER_MM, INNER_CORTEX_MM = 2.5, 1.0  # width of a laminoplasty's hinge, and what it leaves
 BLOCK_OVERLAP_MM = 2.5  # how far a block's upper body reaches into its lower: past the hollow of its endplate
 FAR = 50.0  # a distance that is outside of everything
+PART_REACH_MM = 12.0  # farther from a part of the arch it makes no difference: not even to a spur's root
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,9 +222,12 @@ def _arch(
 
     add((y > -6.0) & (outside_canal < 1.5) & (x < half + 4), _lamina, 2.0)
     add((x > half - 3) & (y > -8.0) & (y < 14.0), _pillar, 2.0)
-    add((x > half - 4) & (y < 9.0), _pedicle, 2.0)
+    tall = np.abs(w - 0.18 * v.height) < v.pedicle_height / 2 + PART_REACH_MM
+    add((x > half - 4) & (y < 9.0) & tall, _pedicle, 2.0)
     add((x < 13.0 + split) & (y > middle - 4), partial(_spinous, split=split), 2.5)
-    add((x > half - 3) & (y < 10.0) if v.index <= C7 else x > half - 3, _transverse, 1.5)
+    outer = (x > half - 3) & (y < 10.0) if v.index <= C7 else x > half - 3
+    droop = w - 0.15 * v.height + 0.3 * (x - 12) if v.index <= C7 else w - 1.0
+    add(outer & (np.abs(droop) < 5.0 + PART_REACH_MM), _transverse, 1.5)
     return smooth_max(arch, outside_canal, 0.4)
 
 
