@@ -82,7 +82,7 @@ def axial_canal(neck: Neck) -> Floats:
     at = np.interp(top - DEPTHS_MM, neck.curve.points_lps[:, 2], neck.curve.s_mm)
     section, head = canal_at(neck, at), neck.curve.frame_at(at)[:, 2]
     return np.column_stack(
-        [section.ap / np.abs(np.hypot(head[:, 2], head[:, 0])), section.lr / np.hypot(head[:, 2], head[:, 1])]
+        [section.middle_ap / np.abs(np.hypot(head[:, 2], head[:, 0])), section.lr / np.hypot(head[:, 2], head[:, 1])]
     )
 
 

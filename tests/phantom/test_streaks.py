@@ -60,7 +60,7 @@ def test_starved_rays_leave_streaks_from_side_to_side():
 
 
 def test_the_shoulders_begin_below_c5():
-    neck = plan_neck(np.random.default_rng(3))
+    neck = plan_neck(np.random.default_rng(2_000_003))
     z = [float(neck.curve.point_at(neck.vertebrae[i].s_mm)[2]) for i in (C7 - 3, C7, T1 + 2)]
     gain = shoulder_gain(neck, np.array(z))
     assert gain[0] == 0
