@@ -109,13 +109,30 @@ def edge_blur_mm(sections: Sections, canal: CanalEdges) -> Floats:
         if not (np.isfinite(front) and np.isfinite(rear)):
             continue
         line = sections.canal[i, :, middle]
-        rises = [
-            abs(float(np.diff(np.interp([at - SLOPE_REACH_MM, at + SLOPE_REACH_MM], back, line))[0]))
-            for at in (front, rear)
-        ]
-        slope = np.maximum(rises, 1e-6) / (2 * SLOPE_REACH_MM)
-        blur[i] = np.clip(EDGE_BLUR_MM / slope, LEAST_BLUR_MM, MOST_BLUR_MM).mean()
+        blur[i] = np.mean([blur_at(line, back, at) for at in (front, rear)])
     return blur
+
+
+def blur_at(line: Field, ticks: Floats, at_mm: float) -> float:
+    """Return how blurred an edge is where a line crosses it.
+
+    Parameters
+    ----------
+    line : ndarray of shape (n,)
+        An edge field along the line.
+    ticks : ndarray of shape (n,)
+        Places of its samples, mm, rising.
+    at_mm : float
+        Where the edge lies on it.
+
+    Returns
+    -------
+    float
+        Standard deviation, mm, between 0.2 and 3.
+    """
+    before, behind = np.interp([at_mm - SLOPE_REACH_MM, at_mm + SLOPE_REACH_MM], ticks, line)
+    slope = max(abs(float(behind - before)), 1e-6) / (2 * SLOPE_REACH_MM)
+    return float(np.clip(EDGE_BLUR_MM / slope, LEAST_BLUR_MM, MOST_BLUR_MM))
 
 
 def outlines(field: Field, back_mm: Floats, left_mm: Floats) -> tuple[Floats, ...]:

@@ -10,7 +10,12 @@ from canalis.measurement.edges import EdgeField
 from canalis.measurement.frame import framed
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.measurements import PLANE_NUMBERS, PlaneMeasurement, Point
-from canalis.measurement.ossification import MassEdges, find_mass_edges, occupying_ratio_percent
+from canalis.measurement.ossification import (
+    MassEdges,
+    find_mass_edges,
+    mass_blur_mm,
+    occupying_ratio_percent,
+)
 from canalis.measurement.planes import Plane
 from canalis.measurement.reference import percentiles_of, why_no_percentile
 from canalis.measurement.sections import Sections, cut_sections, keep_main_part, section_ticks
@@ -45,6 +50,7 @@ class Cut:
     mass: MassEdges
     resolution: tuple[Resolution, ...]
     blur_mm: Floats
+    mass_blur_mm: Floats
     soft: bool
 
     def plane(self, i: int) -> Plane:
@@ -62,12 +68,14 @@ def cut_planes(neck: NeckGeometry, along_mm: Floats, volume: Volume | None) -> C
     frame = neck.frame.at(along_mm)
     sections = cut_sections(neck.edges, neck.extent, frame, pixel_mm=PLANE_PIXEL_MM)
     canal = find_canal_edges(sections)
+    mass = find_mass_edges(sections, canal)
     return Cut(
         sections=sections,
         canal=canal,
-        mass=find_mass_edges(sections, canal),
+        mass=mass,
         resolution=resolution_at(neck.extent, frame, volume),
         blur_mm=edge_blur_mm(sections, canal),
+        mass_blur_mm=mass_blur_mm(sections, mass),
         soft=neck.edges.soft,
     )
 
@@ -215,18 +223,21 @@ def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None) -> dict[st
     around = 3.0 * np.sqrt(area)  # an outline's length: 3.5 for a circle, a little less for the AP lines' sum
     area_half = area_interval_mm2(edge, around)
     mass_area = float(mass.area_mm2[i])
-    mass_half = area_interval_mm2(edge, 4.0 * np.sqrt(mass_area)) if mass_area > 0 else 0.0
+    mass_edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.mass_blur_mm[i]))
+    thick = length_interval_mm(edge, mass_edge)
+    mass_half = area_interval_mm2(mass_edge, 4.0 * np.sqrt(mass_area)) if mass_area > 0 else 0.0
     intervals = {"canal_ap_mm": length, "canal_lr_mm": length, "canal_area_mm2": area_half}
     intervals |= {"residual_ap_mm": length, "thickness_canal_ap_mm": length}
     if mass.greatest_mm[i] > 0:
         line_ap, thickness = float(canal.ap_mm[i, at]), float(mass.greatest_mm[i])
         intervals |= {
-            "ossification_thickness_mm": length,
-            "ossification_bone_thickness_mm": length,
-            "ossification_width_mm": length,
+            "ossification_thickness_mm": thick,
+            "ossification_bone_thickness_mm": thick,
+            "ossification_width_mm": length_interval_mm(mass_edge),
             "ossification_area_mm2": mass_half,
-            "occupying_ratio_percent": 100 * ratio_interval(thickness, length, line_ap, length),
-            "occupying_ratio_midline_percent": 100 * ratio_interval(thickness, length, ap, length),
+            "occupying_ratio_percent": 100 * ratio_interval(thickness, thick, line_ap, length),
+            "occupying_ratio_midline_percent": 100 * ratio_interval(thickness, thick, ap, length),
+            "residual_ap_mm": thick,
             "area_occupying_ratio_percent": 100 * ratio_interval(mass_area, mass_half, area, area_half),
         }
     if depth_mm is not None:

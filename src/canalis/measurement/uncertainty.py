@@ -158,9 +158,9 @@ def edge_error_mm(resolution: Resolution, *, soft: bool, blur_mm: float = NETWOR
     return float(np.hypot(np.hypot(stairs, PLACE_MM), NETWORK_EDGE_SHARE * blur_mm if soft else 0.0))
 
 
-def length_interval_mm(edge_mm: float) -> float:
-    """Return half of the interval of a length between two edges with this standard error each."""
-    return float(INTERVAL * np.sqrt(2.0) * edge_mm)
+def length_interval_mm(edge_mm: float, other_mm: float | None = None) -> float:
+    """Return half of the interval of a length between edges with these standard errors; alike by default."""
+    return float(INTERVAL * np.hypot(edge_mm, edge_mm if other_mm is None else other_mm))
 
 
 def area_interval_mm2(edge_mm: float, outline_mm: float) -> float:
