@@ -27,7 +27,7 @@ from canalis.measurement import measure_segmentation
 from canalis.measurement.measurements import Measurements
 from canalis.phantom.ossification import Wanted
 from canalis.phantom.phantom import Phantom, draw_phantom
-from canalis.phantom.plan import Neck, plan_neck
+from canalis.phantom.plan import Neck, operated, plan_neck
 from canalis.phantom.scanner import Scanner, frame_scanner, stretch_of, with_look
 from canalis.segment.models import model_hashes
 from canalis.segment.segmentation import LevelNaming, Segmentation
@@ -79,7 +79,7 @@ def scanner_of(neck: Neck, look: np.random.Generator, slice_mm: float) -> Scanne
 def phantom_of(seed: int, scan: str) -> Phantom:
     """Return a neck with OPLL as one of its scans shows it."""
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5)]
-    neck = plan_neck(streams[0])
+    neck = operated(plan_neck(streams[0]), None)
     if scan == "re-posed":
         neck = reposed(neck, np.random.default_rng([seed, 7]))
     scanner = scanner_of(neck, streams[1], 1.0)
@@ -193,7 +193,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
             for level, style in ((bias - half, "--"), (bias, "-"), (bias + half, "--")):
                 axis.axhline(level, color="black", lw=0.8, ls=style)
         axis.set(title=name.replace("_", " "), xlabel=f"mean ({unit})", ylabel=f"minus first scan ({unit})")
-    axes[0, 0].legend(frameon=False, fontsize=8)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
