@@ -37,7 +37,7 @@ from phantom_planes import (  # noqa: E402
 from snake_peers import CHOICES, PEERS, TUNED, Outline, by_active_contour  # noqa: E402
 
 POINTS, MOST_MM, FAILURE_MM = 128, 4.0, 1.0
-TUBE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0)
+TUBE = Energy(bone_edge=1.0, rigidity=2.0, tie=1.0)
 ALONE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0)
 GAUSSIAN = Energy(gaussian_edge=1.0, tension=0.1, rigidity=4.0)
 FLOW = Energy(gradient_vector_flow=1.0, tension=0.1, rigidity=4.0)

@@ -19,7 +19,7 @@ CANAL_SETTINGS: Final = SnakeSettings(
 )
 """From the network's outline, which keeps its shape where the image is silent."""
 
-TUBE_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0, reach_mm=2.5)
+TUBE_ENERGY: Final = Energy(bone_edge=1.0, rigidity=2.0, tie=1.0, reach_mm=2.5)
 """For planes 3 to 5 mm apart along one canal: where bone is missing, the neighbouring planes' wall."""
 
 TUBE_SETTINGS: Final = SnakeSettings(
