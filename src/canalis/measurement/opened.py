@@ -36,6 +36,7 @@ CUT_SHARE = 0.3  # of a whole lamina's height: over less there is a cut, or an i
 LEAST_CUT_MM = 1.0  # a network closes most of a cut of 3 mm and more; a whole lamina shows none
 SAME_PLACE_DEG = 20.0  # within which the cuts of neighbouring levels lie
 LEAST_LEVELS = 3  # with cuts after a laminoplasty (chosen): clefts from birth lie at one or two
+DEEPER_MM = 1.0  # than its neighbours that an opened canal is (chosen: doors gain 3 and more)
 LARGEST_PIXEL_MM = 1.5  # over which neither a lamina nor a cut of 3 mm is seen
 SIDE_WALLS_SHARE = 0.35  # of the canal's AP, from the front, in which its side walls stand as before
 
@@ -68,7 +69,8 @@ def opened_rings(
     tuple of str
         C2 and below, head to foot: where 8 mm of the back wall or more have hardly any bone behind them;
         and from first to last of three or more levels cut at the same place, at most one between two of
-        them not seen to be cut, with a canal deeper than that of the levels above and below them.
+        them not seen to be cut, with a canal 1 mm or more deeper than that of the levels above and
+        below them.
     """
     if pixel_mm > LARGEST_PIXEL_MM:
         return ()
@@ -80,7 +82,8 @@ def opened_rings(
     for run in _runs_at_one_place(cuts):
         first, last = run[0], run[-1]
         beside = [depths[k] for k in (first - 1, last + 1) if 0 <= k < len(whole)]
-        if len(run) >= LEAST_LEVELS and np.mean(depths[first : last + 1]) > np.mean(beside or [0.0]):
+        gain = np.mean(depths[first : last + 1]) - np.mean(beside or [0.0])
+        if len(run) >= LEAST_LEVELS and gain >= DEEPER_MM:
             opened |= {v.name for v in whole[first : last + 1]}
     return tuple(v.name for v in whole if v.name in opened and v.name is not None)
 
