@@ -43,7 +43,9 @@ BLOCK_SHARE, BLOCK_C2_SHARE, FUSED_FACETS_SHARE = 0.05, 0.55, 0.06  # of necks; 
 CERVICAL_RIB_SHARE, OPEN_RING_SHARE = 0.07, 0.05  # 1 and 4 % of people; more, to learn them
 THIN_BONE_SHARE, DENSE_BONE_SHARE = 0.1, 0.08
 HOLLOW_SD_MM, HOLLOW_MOST_MM = 0.6, 1.6
-SHELL_MM, SHELL_COMPACTNESS = (0.3, 0.75), (0.1, 0.9)  # of bodies: condensed trabeculae with many openings
+SHELL_MM, THICKEST_SHELL_MM, AXIS_SHELL_MM = (0.3, 0.75), 2.0, (0.6, 2.0)  # of bodies
+THICK_SHELL_SHARE = 0.4
+SHELL_COMPACTNESS = (0.1, 0.9)  # condensed trabeculae with many openings
 KYPHOTIC_SHARE, SCOLIOTIC_SHARE = 0.06, 0.08
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
 
@@ -369,7 +371,7 @@ def _plan_vertebra(
         else 0.0,
         transverse_tip=about(TRANSVERSE_TIP[i], 0.08),
         foramen=(about(3.1, 0.15), about(2.8, 0.15)) if i <= C7 else (0.0, 0.0),
-        cortex_body=float(rng.uniform(*SHELL_MM)),
+        cortex_body=_shell_mm(float(rng.random()), axis=i == C2),
         cortex_arch=float(rng.uniform(0.9, 2.2)),
         shell=1.0,
         above_mm=float(places[i - 1] - places[i]) if i > 0 else 20.0,
@@ -380,6 +382,13 @@ def _plan_vertebra(
         else (0.0, 2.0),
         **_disc_look(rng, worn=disc_mm < WORN_DISC_MM),
     )
+
+
+def _shell_mm(share: float, *, axis: bool) -> float:
+    """Return the thickness of a body's shell at a share, 0 to 1, of all bodies: few are thick."""
+    if axis:
+        return float(np.interp(share, (0, 1), AXIS_SHELL_MM))
+    return float(np.interp(share, (0, 1 - THICK_SHELL_SHARE, 1), (*SHELL_MM, THICKEST_SHELL_MM)))
 
 
 class DiscLook(TypedDict):

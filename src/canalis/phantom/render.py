@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation
 
 from canalis.phantom.balls import balls, paint
 from canalis.phantom.canal import CanalSection, canal_at, smooth_max, smooth_min
 from canalis.phantom.curve import Lattice, spine_lattice
 from canalis.phantom.hardware import METAL_HU
+from canalis.phantom.marrow import Marrow, draw_marrow
 from canalis.phantom.ossification import EVERY_BONE, Growth
 from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
@@ -65,7 +66,7 @@ def render(
     scanner : Scanner
         On which grid, and how dense things are.
     rng : numpy.random.Generator
-        Of the textures.
+        Of what is in the canal, and of marrow.
 
     Returns
     -------
@@ -75,11 +76,14 @@ def render(
     z_all, y, x = scanner.places()
     fine_z = _fine_places(scanner, z_all)
     hu, structure, level = _soft_tissue(neck, around, scanner, fine_z, y, x)
-    texture = _texture(rng)
+    marrow = draw_marrow(
+        rng, mean_hu=neck.density * scanner.trabecular_hu, grain_hu=scanner.texture_hu,
+        step_mm=scanner.slice_mm / scanner.steps, pixel_mm=scanner.pixel_mm,
+    )  # fmt: skip
     low, high = np.array([x[0], y[0], fine_z[0]]), np.array([x[-1], y[-1], fine_z[-1]])
     spine = spine_lattice(neck.curve, np.maximum(low, _reach(neck)[0]), np.minimum(high, _reach(neck)[1]))
     painter = _Painter(
-        neck, growths, scanner, spine, texture, hu, structure, level, fine_z, y, x, _contents(rng)
+        neck, growths, scanner, spine, marrow, hu, structure, level, fine_z, y, x, _contents(rng)
     )
     canals = [b for v in neck.vertebrae if (b := painter.canal_box(v)) is not None]
     for box in canals:
@@ -130,13 +134,6 @@ def _soft_tissue(
         other = structure[tuple(ribs.T)] == Structure.OTHER_RIB
         level[tuple(ribs.T)] = np.where(other, rib_level(neck, s), C7 + 2)
     return hu, structure, level
-
-
-def _texture(rng: np.random.Generator) -> Array:
-    noise = gaussian_filter(
-        rng.standard_normal((40, 64, 64)).astype(np.float32), (0.8, 1.4, 1.4), mode="wrap"
-    )
-    return np.asarray(noise / noise.std(), dtype=np.float32)
 
 
 def _contents(rng: np.random.Generator) -> dict[str, float]:
@@ -198,7 +195,7 @@ class _Painter:
     growths: tuple[Growth, ...]
     scanner: Scanner
     spine: Lattice
-    texture: Array
+    marrow: Marrow
     hu: Array
     structure: Bytes
     level: Bytes
@@ -364,10 +361,8 @@ class _Painter:
 
     def _bone_density(self, box: _Box, inner: Array) -> Array:
         """Return the density of bone whose share ``inner`` of each voxel is marrow."""
-        planes = np.unravel_index(box.at, self.hu.shape)
-        grain = self.texture[tuple(k % n for k, n in zip(planes, self.texture.shape, strict=True))]
-        weaker = 0.78 if box.vertebra.index >= C7 else 1.0
-        marrow = self.neck.density * self.scanner.trabecular_hu * weaker + self.scanner.texture_hu * grain
+        voxels = np.unravel_index(box.at, self.hu.shape)
+        marrow = self.marrow.density(box.vertebra, box.canal, box.x, box.y, box.s, voxels)
         return np.asarray(self.scanner.cortex_hu + (marrow - self.scanner.cortex_hu) * inner)
 
     def _without_endplates(self, box: _Box, bones: Bones, cortex: Array) -> None:

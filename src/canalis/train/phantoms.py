@@ -25,6 +25,7 @@ from canalis.volume import Volume
 SIDE_MM, FRONT_MM, BACK_MM = 40.0, 42.0, 44.0  # beyond the canal's middle: more than the fine pass looks at
 WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
 MARGIN_MM = 5.0
+REDUCED_PIXEL_MM = 2.0  # larger ones were averaged after the scan
 TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
 """What a scanner with voxels of its own has in common with the one that was planned."""
 
@@ -67,7 +68,7 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
             _scanner_on(native),
             **{k: getattr(scanner, k) for k in TAKEN_OVER},
             noise_hu=scanner.noise_hu / np.sqrt(max(native.spacing_mm[0], 1.0)),
-            fwhm_mm=max(scanner.fwhm_mm, 0.9 * native.spacing_mm[1]),
+            fwhm_mm=max(scanner.fwhm_mm, _blur_pixels(rng, native) * native.spacing_mm[1]),
         )
         taken = scan(
             sampled.astype(np.float32),
@@ -78,6 +79,11 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
         )
         hu = resample_hu(Volume(taken, native.affine), grid)
     return _cut_short(rng, Sampled(hu, drawn.structure, drawn.level, grid))
+
+
+def _blur_pixels(rng: np.random.Generator, native: Grid) -> float:
+    """Draw the blur of a scan in its own pixels: wide fields are taken with soft kernels."""
+    return float(rng.uniform(0.9, 2.2)) if native.spacing_mm[1] < REDUCED_PIXEL_MM else 0.9
 
 
 def _cut_short(rng: np.random.Generator, drawn: Sampled) -> Sampled:

@@ -1,0 +1,124 @@
+"""How dense marrow bone is from place to place: fine trabeculae, uneven patches, and veins."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from canalis.phantom.canal import CanalSection
+from canalis.phantom.plan import C2, C7, Vertebra
+
+Array = NDArray[np.float32]
+
+BLOCK = (40, 64, 64)  # voxels after which a texture repeats
+PATCHES_MM = (2.0, 4.5)  # blur of the uneven patches
+LARGEST_BLUR = (10.0, 16.0, 16.0)  # of them in voxels, so that a block holds several
+MOST_UNEVEN = 0.3  # SD of the patches, as a share of the mean
+VEINED_SHARE = 0.7  # of necks: marrow thinned where the basivertebral veins gather behind the cortex
+BELOW_C7 = 0.78  # density of thoracic bodies to cervical ones
+
+
+@dataclass(frozen=True, slots=True)
+class Veins:
+    """Where the marrow of a body is thinned: a soft ellipsoid behind its posterior cortex, mm.
+
+    Attributes
+    ----------
+    share : float
+        Of its density that marrow loses in the middle.
+    ahead : float
+        Of that middle, before the posterior wall.
+    deep, wide, high : float
+        To the front, to each side, up and down, where the loss has fallen to 1/e.
+    """
+
+    share: float
+    ahead: float
+    deep: float
+    wide: float
+    high: float
+
+    def kept(self, v: Vertebra, canal: CanalSection, x: Array, y: Array, s: Array) -> Array:
+        """Return the share of its density that marrow keeps at places about a body."""
+        if v.index < C2 or self.share == 0:
+            return np.ones_like(s)
+        q = ((canal.front(x) - y - self.ahead) / self.deep) ** 2
+        q = q + (x / self.wide) ** 2 + ((s - v.s_mm) / self.high) ** 2
+        return np.asarray(1 - self.share * np.exp(-q), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marrow:
+    """The marrow of one neck.
+
+    Attributes
+    ----------
+    mean_hu, grain_hu : float
+        Density of cervical marrow, and SD of its trabeculae.
+    grain, patches : ndarray of shape (40, 64, 64)
+        Trabeculae, SD 1, and patches as a share of the mean; repeated in every direction.
+    veins : Veins
+        Of every body.
+    """
+
+    mean_hu: float
+    grain_hu: float
+    grain: Array
+    patches: Array
+    veins: Veins
+
+    def density(
+        self,
+        v: Vertebra,
+        canal: CanalSection,
+        x: Array,
+        y: Array,
+        s: Array,
+        voxels: tuple[NDArray[np.intp], ...],
+    ) -> Array:
+        """Return the density at places about a vertebra, HU.
+
+        Parameters
+        ----------
+        v : Vertebra
+            Which.
+        canal : CanalSection
+            At the places.
+        x, y, s : ndarray of shape (n,)
+            Spine coordinates of the places, mm.
+        voxels : tuple of ndarray of shape (n,)
+            Their slices, rows and columns.
+        """
+        at = tuple(k % n for k, n in zip(voxels, BLOCK, strict=True))
+        mean = self.mean_hu * (BELOW_C7 if v.index >= C7 else 1.0)
+        kept = self.veins.kept(v, canal, x, y, s)
+        return np.asarray(mean * (1 + self.patches[at]) * kept + self.grain_hu * self.grain[at])
+
+
+def draw_marrow(
+    rng: np.random.Generator, *, mean_hu: float, grain_hu: float, step_mm: float, pixel_mm: float
+) -> Marrow:
+    """Draw the marrow of one neck for voxels of ``step_mm`` and ``pixel_mm``."""
+    size = float(rng.uniform(*PATCHES_MM))
+    blur = tuple(
+        min(size / mm, most) for mm, most in zip((step_mm, pixel_mm, pixel_mm), LARGEST_BLUR, strict=True)
+    )
+    return Marrow(
+        mean_hu=mean_hu,
+        grain_hu=grain_hu,
+        grain=_noise(rng, (0.8, 1.4, 1.4)),
+        patches=_noise(rng, blur) * np.float32(rng.uniform(0, MOST_UNEVEN)),
+        veins=Veins(
+            share=float(rng.uniform(0, 0.65)) if rng.random() < VEINED_SHARE else 0.0,
+            ahead=float(rng.uniform(1.0, 4.0)),
+            deep=float(rng.uniform(1.0, 3.0)),
+            wide=float(rng.uniform(4.0, 10.0)),
+            high=float(rng.uniform(2.0, 6.5)),
+        ),
+    )
+
+
+def _noise(rng: np.random.Generator, blur: tuple[float, ...]) -> Array:
+    noise = gaussian_filter(rng.standard_normal(BLOCK).astype(np.float32), blur, mode="wrap")
+    return np.asarray(noise / noise.std(), dtype=np.float32)
