@@ -19,7 +19,7 @@ RADIUS_MM, WIDE_MM = 8.0, 0.7
 NAMED = LevelNaming(True, "both", "Dens and rib agree.")
 
 
-def tube(*, mass, spacing=SPACING):
+def tube(*, mass, spacing=SPACING, blur_mm=EDGE_BLUR_MM):
     """A canal 16 mm across in bone, its probability 0.7 mm too wide; a mass along its front."""
     affine = np.diag([*spacing[::-1], 1.0])[:, [2, 1, 0, 3]]
     affine[:3, 3] = (-24.0, -26.0, 904.0)
@@ -31,7 +31,7 @@ def tube(*, mass, spacing=SPACING):
     inside = mass & (y < -4) & (radius < RADIUS_MM) & (np.abs(x) < 4)
     hu = np.where(inside, 900.0, hu)
     edge = RADIUS_MM + WIDE_MM - radius
-    canal = np.rint(255 * ndtr(edge / EDGE_BLUR_MM)).astype(np.uint8)
+    canal = np.rint(255 * ndtr(edge / blur_mm)).astype(np.uint8)
     labels = np.where(edge > 0, RESIDUAL_CANAL, 0).astype(np.uint8)
     labels[inside] = OSSIFICATION
     bone = np.where(inside, 255, 0).astype(np.uint8)
@@ -52,8 +52,9 @@ def edge_mm(probability, way):
     return out[np.argmax(values < 127.5)]
 
 
-def test_an_edge_that_is_too_wide_comes_to_the_bone():
-    segmentation, volume = tube(mass=False)
+@pytest.mark.parametrize("blur_mm", [0.15, 0.3, EDGE_BLUR_MM, 0.8])
+def test_an_edge_that_is_too_wide_comes_to_the_bone(blur_mm):
+    segmentation, volume = tube(mass=False, blur_mm=blur_mm)
     refined, refinement = refine_segmentation(segmentation, volume)
     for way in [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0.6, 0.8, 0)]:
         assert edge_mm(segmentation.canal, way) == pytest.approx(RADIUS_MM + WIDE_MM, abs=0.15)

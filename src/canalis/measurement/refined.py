@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from canalis.labels import ANATOMICAL_CANAL
 from canalis.measurement.centerline import trace_centerline
-from canalis.measurement.edges import EDGE_BLUR_MM, PROBABILITY_SATURATION, EdgeField, Edges, find_edges
+from canalis.measurement.edges import EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.measurements import PlaneMeasurement
 from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, outlines_on
@@ -32,7 +32,10 @@ POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
 BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside stay where they are
 LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
-FURTHEST_MM = 1.2  # a soft edge is a distance no further out than this
+FURTHEST_MM = 1.2  # that a point is moved
+BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
+EDGE_BYTE = 128  # of a probability: one half
+SMOOTH_VOXELS = 1.0  # of the distance whose slope tells the normals
 AIR_HU = -1024.0
 
 
@@ -191,15 +194,48 @@ class Shift:
 
 
 def _moved(canal: Probability, shift: Shift) -> Probability:
-    """Return a probability whose edge, seen as a distance, is moved."""
-    share = np.clip(canal.values / 255.0, PROBABILITY_SATURATION, 1 - PROBABILITY_SATURATION)
-    distance = EDGE_BLUR_MM * special.ndtri(share)
-    near = np.argwhere(np.abs(distance) <= FURTHEST_MM)
-    move = shift.at(canal.to_lps(near.astype(float)))
-    at = tuple(near.T)
-    values = canal.values.copy()
-    values[at] = np.rint(255.0 * special.ndtr((distance[at] + move) / EDGE_BLUR_MM)).astype(np.uint8)
-    return Probability(values, canal.affine)
+    """Return a probability moved along the normals of its edge.
+
+    Each voxel near the edge takes the value that lay where it comes from: however steep the network's
+    edge is, it moves by as many millimetres as the contour did.
+    """
+    box = _around(canal.values >= EDGE_BYTE, canal)
+    values = canal.values[box].astype(np.float32)
+    outside = _distance_mm(values >= EDGE_BYTE, canal)
+    near = np.argwhere(np.abs(outside) <= FURTHEST_MM + BAND_MM)
+    normals = _normals(outside, near, canal)
+    corner = np.array([part.start for part in box])
+    points = canal.to_lps((near + corner).astype(float))
+    back = canal.to_index(points - shift.at(points)[:, None] * normals) - corner
+    into = canal.values.copy()
+    moved = ndimage.map_coordinates(values, back.T, order=1, mode="nearest")
+    into[tuple((near + corner).T)] = np.rint(moved).astype(np.uint8)
+    return Probability(into, canal.affine)
+
+
+def _around(inside: NDArray[np.bool_], canal: Probability) -> tuple[slice, slice, slice]:
+    """Return the box about a canal, wide enough for its edge to move."""
+    margin = np.ceil((FURTHEST_MM + 2 * BAND_MM) / np.linalg.norm(canal.affine[:3, :3], axis=0)).astype(int)
+    (found,) = ndimage.find_objects(inside.astype(np.uint8))
+    a, b, c = (
+        slice(max(part.start - more, 0), min(part.stop + more, size))
+        for part, more, size in zip(found, margin, inside.shape, strict=True)
+    )
+    return a, b, c
+
+
+def _distance_mm(inside: NDArray[np.bool_], canal: Probability) -> Floats:
+    """Return about the distance to an edge, mm: above 0 outside, smoothed by a pixel for its slope."""
+    spacing = np.linalg.norm(canal.affine[:3, :3], axis=0)
+    out, into = (ndimage.distance_transform_edt(part, sampling=spacing) for part in (~inside, inside))
+    return np.asarray(ndimage.gaussian_filter(out - into, SMOOTH_VOXELS))
+
+
+def _normals(outside: Floats, at: NDArray[np.intp], canal: Probability) -> Floats:
+    """Return unit vectors, LPS, along which a distance grows at some voxels, shape (n, 3)."""
+    inverse = np.linalg.inv(canal.affine[:3, :3])
+    slopes = np.stack([slope[tuple(at.T)] for slope in np.gradient(outside)], axis=1) @ inverse
+    return np.asarray(slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9))
 
 
 def _angles() -> Floats:
