@@ -46,7 +46,7 @@ SLICES_MM, NOISES_HU = (1.0, 2.0, 3.0), (15.0, 40.0, 80.0)
 VERSE_SLICES_MM = (1.25, 2.5, 3.75)
 METHODS = ("network alone", "snake alone", "both, each plane alone", "both, tied along the canal")
 OVAL_MM = (5.0, 9.0)  # half axes of what the snake alone starts from: inside any adult's canal
-ALONE = Energy(bone_edge=1.0, rigidity=2.0, tie=1.0)
+ALONE = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=1.0)  # tension brings far starts to rest
 ALONE_SETTINGS = SnakeSettings(settled_mm=0.02, least_support=0.3)
 DICE_MM = 0.1
 

@@ -48,7 +48,7 @@ OURS = {
     "canalis, gradient vector flow": FLOW,
 }
 SETTINGS = SnakeSettings(settled_mm=0.04, leave_mm=4.5)
-TUBE_SETTINGS = SnakeSettings(settled_mm=0.04, leave_mm=4.5, least_support=0.3, longest_bare=1.0)
+TUBE_SETTINGS = SnakeSettings(settled_mm=0.04, leave_mm=4.5, least_support=0.3)
 FIELD_SETTINGS = SnakeSettings(settled_mm=0.02, leave_mm=4.5, step=0.5, check_every=50)
 
 

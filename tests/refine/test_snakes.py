@@ -248,3 +248,13 @@ def test_a_gap_that_the_caller_holds_or_allows_is_not_reported():
     held = Guides(point_weights=np.where(bare, 0.0, 1.0)[None], leave_mm=np.where(bare, 0.0, 2.0)[None])
     assert snake(image, PIXEL, start, BONE, guides=held).converged[0]
     assert snake(image, PIXEL, start, BONE, SnakeSettings(longest_bare=1.0)).converged[0]
+
+
+def test_a_gap_is_not_reported_where_neighbouring_planes_bear_the_contour():
+    image, start, _ = laminae_apart(50.0)
+    closed = Neck()
+    images = np.concatenate([closed.image(noise_hu=30, seed=1)[None], image, closed.image(noise_hu=30)[None]])
+    starts = np.concatenate([closed.outline()[None], start, closed.outline()[None]])
+    tied = Energy(bone_edge=1.0, rigidity=2.0, tie=1.0)
+    assert snake(images, PIXEL, starts, tied).converged.all()
+    assert not snake(image, PIXEL, start, tied).converged[0]

@@ -172,6 +172,8 @@ def quality_reasons(rows: Rows, pull: Pull, settings: SnakeSettings) -> tuple[li
     if pull.energy.tie:  # a plane without bone is held by its neighbours: the tube is judged as one
         for tube in tube_slices(rows.tubes):
             shares[tube] = own[tube].mean()
+            if tube.stop - tube.start > 1:
+                gaps[tube] = 0
     at_limit = np.zeros(len(curves))
     if rows.limits_mm is not None:
         free = rows.limits_mm > HELD_MM

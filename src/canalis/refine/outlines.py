@@ -23,7 +23,7 @@ TUBE_ENERGY: Final = Energy(bone_edge=1.0, rigidity=2.0, tie=1.0, reach_mm=2.5)
 """For planes 3 to 5 mm apart along one canal: where bone is missing, the neighbouring planes' wall."""
 
 TUBE_SETTINGS: Final = SnakeSettings(
-    leave_mm=LEAVE_MM, settled_mm=0.04, max_iterations=200, least_support=0.3, longest_bare=1.0
+    leave_mm=LEAVE_MM, settled_mm=0.04, max_iterations=200, least_support=0.3
 )
 """The same limit; contours have no shape of their own to keep, and their neighbours bear them."""
 

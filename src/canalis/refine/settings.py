@@ -42,8 +42,8 @@ class SnakeSettings:
         millimetre off (``docs/contours.md``).
     longest_bare : float
         Longest run of the contour, as a share of it, that may lie on no bone edge, where bone_edge
-        weighs anything. There nothing but rigidity says where the contour goes. Set 1 where neighbours
-        or the start's own shape do.
+        weighs anything. There nothing but rigidity says where the contour goes. Planes of a tube are not
+        asked: their neighbours say. Set 1 where the start's own shape does.
     most_at_limit : float
         Share of the points that may end at the limit.
     fall_back : bool
