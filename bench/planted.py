@@ -24,7 +24,7 @@ from canalis.chain import measure, read_drawn
 from canalis.labels import FIRST_VERTEBRA, RESIDUAL_CANAL
 from canalis.measurement.masses import involved_runs
 from canalis.measurement.measurements import Measurements
-from canalis.phantom.ossification import Growth
+from canalis.phantom.growth import Growth
 from canalis.phantom.planted import Planted, Site, plan_mass, plant, survey
 from canalis.phantom.planted_truth import line_at
 from canalis.read import read_volume

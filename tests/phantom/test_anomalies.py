@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from canalis.phantom.canal import canal_at
-from canalis.phantom.ossification import EVERY_BONE, Growth, Wanted, plan_growths
+from canalis.phantom.growth import EVERY_BONE, Growth
+from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import C1, C7, plan_neck
 from canalis.phantom.structures import Structure
 from canalis.phantom.truth import section_at, truth_of

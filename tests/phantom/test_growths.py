@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from canalis.phantom.canal import canal_at
-from canalis.phantom.ossification import Growth, Wanted, plan_growths
+from canalis.phantom.growth import Growth
+from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import plan_neck, wall_shifts
 from canalis.phantom.render import SPUR_BLEND_MM
 from canalis.phantom.structures import Structure

@@ -14,7 +14,8 @@ from canalis.labels import (
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.measurement.measurements import Measurements
-from canalis.phantom.ossification import Growth, Wanted, plan_growths
+from canalis.phantom.growth import Growth
+from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import Neck, operated, plan_neck, plan_operation
 from canalis.phantom.render import render
 from canalis.phantom.scanner import Scanner, frame_scanner, scan, stretch_of, with_look

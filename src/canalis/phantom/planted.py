@@ -1,6 +1,6 @@
 """OPLL of known size planted into a real scan: the only honest test on real anatomy without public OPLL.
 
-A mass is a :class:`canalis.phantom.ossification.Growth` on the posterior wall that the CT itself shows
+A mass is a :class:`canalis.phantom.growth.Growth` on the posterior wall that the CT itself shows
 (`front_wall`), as dense as a phantom's. It is drawn in steps finer than a voxel, averaged over voxels and
 blurred as the scan is (`scan_look`), and *added* to the scan: the scan's own noise stays where it was.
 """
@@ -19,7 +19,8 @@ from canalis.measurement.vertebrae import Zone
 from canalis.phantom.canal import smooth_max
 from canalis.phantom.curve import SpineCurve
 from canalis.phantom.front_wall import FrontWall, find_front_wall
-from canalis.phantom.ossification import GONE, TYPES, Growth, Type, Wanted, draw_density
+from canalis.phantom.growth import GONE, Growth
+from canalis.phantom.ossification import TYPES, Type, Wanted, draw_density
 from canalis.phantom.scan_look import ScanLook, look_of
 from canalis.phantom.scanner import HU_RANGE
 from canalis.segment.segmentation import Segmentation

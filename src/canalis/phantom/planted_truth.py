@@ -23,7 +23,7 @@ from canalis.measurement.measurements import (
 from canalis.measurement.plane_measures import as_point
 from canalis.measurement.types import Span, near_type_of_patient, type_of_mass, type_of_patient
 from canalis.measurement.vertebrae import Zone
-from canalis.phantom.ossification import Growth
+from canalis.phantom.growth import Growth
 from canalis.phantom.planted import LARGEST_SHARE, Planted, Site, lucent_gap_mm
 
 Floats = NDArray[np.float64]

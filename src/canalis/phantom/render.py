@@ -9,9 +9,9 @@ from scipy.ndimage import binary_dilation
 from canalis.phantom.balls import balls, paint
 from canalis.phantom.canal import CanalSection, canal_at, smooth_max, smooth_min
 from canalis.phantom.curve import Lattice, spine_lattice
+from canalis.phantom.growth import EVERY_BONE, Growth
 from canalis.phantom.hardware import METAL_HU
 from canalis.phantom.marrow import Marrow, draw_marrow
-from canalis.phantom.ossification import EVERY_BONE, Growth
 from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure

@@ -24,7 +24,7 @@ from canalis.measurement.measurements import (
     Point,
 )
 from canalis.phantom.canal import CanalSection, canal_at
-from canalis.phantom.ossification import Growth
+from canalis.phantom.growth import Growth
 from canalis.phantom.plan import C1, C2, C7, T1, Neck
 from canalis.segment.segmentation import LevelNaming
 
