@@ -22,7 +22,8 @@ from skimage.measure import find_contours
 
 from canalis.errors import RefusedError
 from canalis.phantom import draw_phantom
-from canalis.phantom.plan import C2, T1, plan_neck
+from canalis.phantom.neck import C2, T1
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.scanner import frame_scanner, stretch_of, with_look
 from canalis.phantom.structures import Structure
 from canalis.segment.models import NAMES, model_hashes

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.phantom.canal import canal_at
+from canalis.phantom.neck import NAMES, Neck
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import NAMES, Neck, plan_neck
+from canalis.phantom.plan import plan_neck
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

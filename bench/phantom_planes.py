@@ -16,8 +16,9 @@ from skimage.measure import find_contours
 
 from canalis.phantom import draw_phantom
 from canalis.phantom.canal import canal_at
+from canalis.phantom.neck import C2, T1
 from canalis.phantom.ossification import Wanted
-from canalis.phantom.plan import C2, T1, plan_neck
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.scanner import frame_scanner, with_look
 from canalis.phantom.structures import Structure
 from canalis.phantom.truth import section_at

@@ -25,9 +25,11 @@ from canalis.cohort.limits import limits_of_agreement
 from canalis.cohort.readings import Readings
 from canalis.measurement import measure_segmentation
 from canalis.measurement.measurements import Measurements
+from canalis.phantom.neck import Neck
+from canalis.phantom.operations import operated
 from canalis.phantom.ossification import Wanted
 from canalis.phantom.phantom import Phantom, draw_phantom
-from canalis.phantom.plan import Neck, operated, plan_neck
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.scanner import Scanner, frame_scanner, stretch_of, with_look
 from canalis.segment.models import model_hashes
 from canalis.segment.segmentation import LevelNaming, Segmentation

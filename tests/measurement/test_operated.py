@@ -7,8 +7,10 @@ from canalis.labels import FIRST_VERTEBRA, OSSIFICATION, RESIDUAL_CANAL
 from canalis.measurement import measure_segmentation
 from canalis.phantom.canal import canal_at
 from canalis.phantom.curve import spine_lattice
+from canalis.phantom.neck import C2, C7, OPERATIONS, T1
+from canalis.phantom.operations import operated, plan_operation
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import C2, C7, OPERATIONS, T1, operated, plan_neck, plan_operation
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.truth import truth_of
 from canalis.phantom.vertebra import bones_of
 from canalis.report.comparison import compare

@@ -7,8 +7,9 @@ import pytest
 
 from canalis.phantom.canal import canal_at
 from canalis.phantom.growth import EVERY_BONE, Growth
+from canalis.phantom.neck import C1, C7
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import C1, C7, plan_neck
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.structures import Structure
 from canalis.phantom.truth import section_at, truth_of
 from canalis.phantom.vertebra import bones_of

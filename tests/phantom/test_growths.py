@@ -8,10 +8,11 @@ import pytest
 from canalis.phantom.canal import canal_at
 from canalis.phantom.growth import Growth
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import plan_neck, wall_shifts
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import SPUR_BLEND_MM
 from canalis.phantom.structures import Structure
 from canalis.phantom.truth import section_at, truth_of
+from canalis.phantom.wall_shifts import wall_shifts
 
 from .drawing import C4, C5, PIXEL_MM, SEED, drawn
 

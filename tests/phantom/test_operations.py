@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from canalis.phantom.canal import canal_at
+from canalis.phantom.neck import C2, C7, OPERATIONS
+from canalis.phantom.operations import operated, plan_operation
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import C2, C7, OPERATIONS, operated, plan_neck, plan_operation
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.truth import section_at, truth_of
 from canalis.phantom.vertebra import bones_of
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from canalis.phantom.neck import C7, T1
 from canalis.phantom.noise import noise_of
-from canalis.phantom.plan import C7, T1, plan_neck
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.scanner import discs_at, shoulder_gain
 from canalis.phantom.streaks import _chords, _project_back, _ramped, hardening, metal_streaks, spread
 

@@ -7,9 +7,10 @@ import pytest
 
 from canalis.phantom.canal import canal_at
 from canalis.phantom.hardware import Board, screws
+from canalis.phantom.neck import T1
 from canalis.phantom.ossification import plan_growths
 from canalis.phantom.phantom import ANY, draw_phantom
-from canalis.phantom.plan import T1, plan_neck
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import render
 from canalis.phantom.scanner import Scanner, frame_scanner, scan, stretch_of
 from canalis.phantom.small_bones import rib_path, ribs

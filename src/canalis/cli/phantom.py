@@ -9,7 +9,7 @@ import typer
 from canalis.labels import LEVELS
 
 if TYPE_CHECKING:
-    from canalis.phantom.plan import OperationKind
+    from canalis.phantom.neck import OperationKind
     from canalis.phantom.planted import Site
     from canalis.volume import Progress
 
@@ -130,7 +130,7 @@ def _type(name: str | None) -> OplType | None:
 
 def _operation(name: str | None) -> "OperationKind | None":
     """Return the operation wanted; None for none; wrong usage for another word."""
-    from canalis.phantom.plan import OPERATIONS
+    from canalis.phantom.neck import OPERATIONS
 
     known = {kind.replace(" ", "-"): kind for kind in OPERATIONS}
     if name is not None and name not in known:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from canalis.phantom.plan import Neck
+from canalis.phantom.neck import Neck
 
 Array = NDArray[np.floating]
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from canalis.phantom.canal import canal_at
 from canalis.phantom.growth import EVERY_BONE, Growth
-from canalis.phantom.plan import C2, C7, Neck, Vertebra
+from canalis.phantom.neck import C2, C7, Neck, Vertebra
 
 LIPPED_SHARE = 0.88  # of discs: the rims of healthy endplates stand a little behind the wall too
 BROAD_SHARE = 0.6  # of rims and spurs, those as broad as the body

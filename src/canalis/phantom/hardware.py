@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from canalis.phantom.balls import NONE, Balls, along, balls
 from canalis.phantom.canal import canal_at
-from canalis.phantom.plan import C2, C7, Neck, Vertebra
+from canalis.phantom.neck import C2, C7, Neck, Vertebra
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from canalis.phantom.canal import CanalSection
-from canalis.phantom.plan import C2, C7, Vertebra
+from canalis.phantom.neck import C2, C7, Vertebra
 
 Array = NDArray[np.float32]
 

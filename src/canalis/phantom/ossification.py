@@ -8,7 +8,8 @@ import numpy as np
 from canalis.phantom.canal import canal_at
 from canalis.phantom.degeneration import plan_anterior, plan_degeneration
 from canalis.phantom.growth import EVERY_BONE, Growth
-from canalis.phantom.plan import C2, C7, NAMES, Neck, OperationKind, Vertebra, operated
+from canalis.phantom.neck import C2, C7, NAMES, Neck, OperationKind, Vertebra
+from canalis.phantom.operations import operated
 
 Type = Literal["continuous", "segmental", "mixed", "localized"]
 TYPES: tuple[Type, ...] = ("continuous", "segmental", "mixed", "localized")

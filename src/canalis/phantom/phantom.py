@@ -15,8 +15,10 @@ from canalis.labels import (
 )
 from canalis.measurement.measurements import Measurements
 from canalis.phantom.growth import Growth
+from canalis.phantom.neck import Neck
+from canalis.phantom.operations import operated, plan_operation
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import Neck, operated, plan_neck, plan_operation
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import render
 from canalis.phantom.scanner import Scanner, frame_scanner, scan, stretch_of, with_look
 from canalis.phantom.structures import Structure

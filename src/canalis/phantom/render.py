@@ -12,7 +12,7 @@ from canalis.phantom.curve import Lattice, spine_lattice
 from canalis.phantom.growth import EVERY_BONE, Growth
 from canalis.phantom.hardware import METAL_HU
 from canalis.phantom.marrow import Marrow, draw_marrow
-from canalis.phantom.plan import C1, C2, C7, Neck, Vertebra
+from canalis.phantom.neck import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
 from canalis.phantom.surroundings import Surroundings, fill, rib_level

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from canalis.phantom.neck import C1, C7, T1, Neck
 from canalis.phantom.noise import noise_of
-from canalis.phantom.plan import C1, C7, T1, Neck
 from canalis.phantom.streaks import hardening, metal_streaks, spread
 
 Array = NDArray[np.float32]

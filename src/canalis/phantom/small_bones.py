@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.phantom.balls import NONE, Balls, along, balls, hollow
-from canalis.phantom.plan import C2, T1, Neck
+from canalis.phantom.neck import C2, T1, Neck
 from canalis.phantom.structures import Structure
 
 Floats = NDArray[np.float64]

@@ -16,7 +16,7 @@ from canalis.phantom import small_bones, vessels
 from canalis.phantom.balls import Balls
 from canalis.phantom.curve import Lattice, lattice_places
 from canalis.phantom.hardware import SCREWED_SHARE, Board, boards, fillings, screws, tubes
-from canalis.phantom.plan import C2, C7, T1, Neck
+from canalis.phantom.neck import C2, C7, T1, Neck
 from canalis.phantom.structures import LEVEL_OF_T3, Structure
 
 Floats = NDArray[np.float64]

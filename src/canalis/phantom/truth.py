@@ -25,7 +25,7 @@ from canalis.measurement.measurements import (
 )
 from canalis.phantom.canal import CanalSection, canal_at
 from canalis.phantom.growth import Growth
-from canalis.phantom.plan import C1, C2, C7, T1, Neck
+from canalis.phantom.neck import C1, C2, C7, T1, Neck
 from canalis.segment.segmentation import LevelNaming
 
 Floats = NDArray[np.float64]

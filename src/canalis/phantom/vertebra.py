@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.phantom.canal import CanalSection, smooth_max, smooth_min
-from canalis.phantom.plan import C1, C2, C7, Neck, Operation, Vertebra
+from canalis.phantom.neck import C1, C2, C7, Neck, Operation, Vertebra
 
 Array = NDArray[np.floating]
 

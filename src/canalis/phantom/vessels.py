@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.phantom.balls import NONE, Balls, along, balls
-from canalis.phantom.plan import C1, C2, C7, T1, Neck
+from canalis.phantom.neck import C1, C2, C7, T1, Neck
 
 Floats = NDArray[np.float64]
 

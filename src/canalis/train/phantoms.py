@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from canalis.phantom.growth import Growth
+from canalis.phantom.neck import C2, C7, T1, Neck
 from canalis.phantom.noise import noise_of
 from canalis.phantom.ossification import Wanted, plan_growths
-from canalis.phantom.plan import C2, C7, T1, Neck, plan_neck
+from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import render
 from canalis.phantom.scanner import Scanner, discs_at, scan, shoulder_gain, with_look
 from canalis.phantom.streaks import hardening, metal_streaks, spread
