@@ -4,6 +4,7 @@ python bench/contour_picture.py [PNG]
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -16,20 +17,20 @@ from canalis.refine import TUBE_ENERGY, Energy, Guides, SnakeSettings, snake
 from phantom_planes import FIRST_TEST_SEED, displaced, phantom_planes
 
 SPACING = (0.4, 0.4)
-FIRST = 12
+FIRST = 60  # planes, of which the neck with the most open one is shown
 
 
 def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("docs/pictures/contours.png")
     planes = phantom_planes(FIRST_TEST_SEED, FIRST)
-    planes_of_one = planes.seed == planes.seed[0]
+    planes_of_one = planes.seed == planes.seed[planes.bony.argmin()]
     images, truth = planes.images[planes_of_one], planes.truth_mm[planes_of_one]
     rng = np.random.default_rng(5)
     starts = np.stack([displaced(t, rng, most_mm=4.0, points=128) for t in truth])
     energy = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0)
     settings = SnakeSettings(settled_mm=0.02, fall_back=False)
     alone = snake(images, SPACING, starts, energy, settings)
-    far = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, tie=TUBE_ENERGY.tie)
+    far = replace(TUBE_ENERGY, reach_mm=energy.reach_mm)
     tube = Guides(tubes=np.zeros(len(images), np.intp))
     tied = snake(images, SPACING, starts, far, settings, guides=tube)
     bony = planes.bony[planes_of_one]
