@@ -1,6 +1,8 @@
-"""A phantom to files: what a scanner would export, and the truth beside it."""
+"""A scan with known truth to files: what a scanner would export, and the truth beside it."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Final, Literal
@@ -12,12 +14,13 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from canalis import __version__
 from canalis.errors import GeometryError
+from canalis.measurement.measurements import Measurements
 from canalis.phantom.ossification import Wanted
-from canalis.phantom.phantom import Phantom, make_phantom
+from canalis.phantom.phantom import make_phantom
 from canalis.report.label_map import swap_lps_ras, write_label_map
 from canalis.report.record import Software, measurements_to_json
 from canalis.result_folder import check_free, result_folder
-from canalis.volume import Progress, Volume, reorder_axes
+from canalis.volume import Mask, Progress, Volume, reorder_axes
 
 Format = Literal["nifti", "dicom"]
 FORMATS: Final[tuple[Format, ...]] = ("nifti", "dicom")
@@ -27,6 +30,28 @@ UID_ROOT: Final = "1.2.826.0.1.3680043.8.498."  # pydicom's, for UIDs made by ha
 BONE_WINDOW: Final = (400, 2000)  # centre and width, HU
 INTERCEPT: Final = -1024
 STUDY_DATE: Final = date(2000, 1, 1)  # of no patient; fixed, so that the same seed gives the same bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KnownScan:
+    """A scan and the truth about it, to be written.
+
+    Attributes
+    ----------
+    volume : Volume
+        The CT.
+    mask : Mask
+        The labels of ``truth.nii.gz``.
+    truth : Measurements
+        What a perfect reader would measure.
+    planting : mapping of str to object or None
+        What ``truth.json`` says of planted masses; None for a phantom, which has none.
+    """
+
+    volume: Volume
+    mask: Mask
+    truth: Measurements
+    planting: Mapping[str, object] | None = None
 
 
 def write_phantoms(
@@ -53,44 +78,75 @@ def write_phantoms(
     overwrite : bool
         Whether phantoms that are there may be replaced.
     progress : callable, optional
-        Called after each.
+        Called before each.
 
     Raises
     ------
     OutputError
         If a folder holds a phantom already, or cannot be written.
     """
+
+    def draw(seed: int) -> KnownScan:
+        made = make_phantom(seed, wanted=wanted, pixel_mm=voxel_mm[0], slice_mm=voxel_mm[1])
+        return KnownScan(made.volume, made.mask, made.truth)
+
+    write_each(
+        folders, draw, "Drawing phantoms", file_format=file_format, overwrite=overwrite, progress=progress
+    )
+
+
+def write_each(
+    folders: Mapping[int, Path],
+    draw: Callable[[int], KnownScan],
+    what: str,
+    *,
+    file_format: Format,
+    overwrite: bool,
+    progress: Progress | None,
+) -> None:
+    """Draw scans one after another and write each to its folder.
+
+    Parameters
+    ----------
+    folders : mapping of int to Path
+        Seed of each scan to its folder, which is there whole or not at all.
+    draw : callable
+        From a seed to a scan.
+    what : str
+        What ``progress`` is told.
+    file_format : {"nifti", "dicom"}
+        Of the CT.
+    overwrite : bool
+        Whether results that are there may be replaced.
+    progress : callable or None
+        Called before each.
+
+    Raises
+    ------
+    OutputError
+        If a folder holds a phantom already, or cannot be written; nothing is drawn where one holds one.
+    """
     for folder in folders.values():
         check_free(folder, names=PHANTOM_NAMES, overwrite=overwrite)
     for done, (seed, folder) in enumerate(folders.items()):
         if progress is not None:
-            progress("Drawing phantoms", done, len(folders))
-        made = make_phantom(seed, wanted=wanted, pixel_mm=voxel_mm[0], slice_mm=voxel_mm[1])
+            progress(what, done, len(folders))
+        scan = draw(seed)
         with result_folder(folder, names=PHANTOM_NAMES) as beside:
-            write_phantom(beside, made, seed=seed, file_format=file_format)
+            _write_scan(beside, scan, seed=seed, file_format=file_format)
 
 
-def write_phantom(folder: Path, phantom: Phantom, *, seed: int, file_format: Format) -> None:
-    """Write a phantom's CT with ``truth.json`` and ``truth.nii.gz``.
-
-    Parameters
-    ----------
-    folder : Path
-        An existing folder.
-    phantom : Phantom
-        From `canalis.phantom.make_phantom`.
-    seed : int
-        What it was made from: names the synthetic patient.
-    file_format : {"nifti", "dicom"}
-        ``ct.nii.gz``, or a series in the folder ``dicom``.
-    """
+def _write_scan(folder: Path, scan: KnownScan, *, seed: int, file_format: Format) -> None:
+    """Write a CT with ``truth.json`` and ``truth.nii.gz``; the seed names the synthetic patient."""
     if file_format == "nifti":
-        write_nifti(folder / "ct.nii.gz", phantom.volume)
+        write_nifti(folder / "ct.nii.gz", scan.volume)
     else:
-        write_dicom_series(folder / "dicom", phantom.volume, seed=seed)
-    write_label_map(folder / "truth.nii.gz", phantom.mask, acquisition=None)
-    software = Software(version=__version__)
-    text = measurements_to_json(phantom.truth, volume=phantom.volume, software=software)
+        write_dicom_series(folder / "dicom", scan.volume, seed=seed)
+    write_label_map(folder / "truth.nii.gz", scan.mask, acquisition=None)
+    text = measurements_to_json(scan.truth, volume=scan.volume, software=Software(version=__version__))
+    if scan.planting is not None:
+        record = json.loads(text) | {"planting": scan.planting}
+        text = json.dumps(record, indent=2, allow_nan=False) + "\n"
     (folder / "truth.json").write_text(text, encoding="utf-8")
 
 
