@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
+from scipy.spatial import cKDTree
 
 Array = NDArray[np.float32]
 Floats = NDArray[np.float64]
+
+FAR_MM = 14.0  # beyond it the distance to a thing on a lattice is not kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,3 +126,30 @@ def paint(
         first = z0 + (steps // 2 - z0) % steps  # the first middle of a slice from here
         labels = structure[first // steps : (z1 - 1 - steps // 2) // steps + 1, y0:y1, x0:x1]
         labels[away[first - z0 :: steps] < 0] = found.structure[i]
+
+
+def distance_to_balls(grid: Array, points: Floats) -> Array:
+    """Return the distance to the nearest of many balls.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (z, y, x, 3)
+        float32 places, LPS+ mm.
+    points : ndarray of shape (n, 4)
+        LPS+ x, y, z and radius, mm.
+
+    Returns
+    -------
+    ndarray of shape (z, y, x)
+        float32 mm, below 0 inside, ``FAR_MM`` where that far or farther.
+    """
+    out = np.full(grid.shape[:3], FAR_MM, dtype=np.float32)
+    low, high = points[:, :3].min(axis=0) - FAR_MM, points[:, :3].max(axis=0) + FAR_MM
+    near = ((grid >= low) & (grid <= high)).all(axis=-1)
+    if not near.any():
+        return out
+    tree = cKDTree(points[:, :3])
+    distance, which = tree.query(grid[near], distance_upper_bound=FAR_MM + 30)
+    radius = np.append(points[:, 3], 0.0)[which]
+    out[near] = np.minimum(distance - radius, FAR_MM)
+    return out

@@ -15,7 +15,8 @@ from canalis.phantom.marrow import Marrow, draw_marrow
 from canalis.phantom.neck import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
-from canalis.phantom.surroundings import Surroundings, fill, rib_level
+from canalis.phantom.surroundings import Surroundings, rib_level
+from canalis.phantom.tissues import fill
 from canalis.phantom.vertebra import BLOCK_OVERLAP_MM, Bones, bones_of
 
 Array = NDArray[np.float32]
