@@ -82,9 +82,8 @@ def axial_canal(neck: Neck) -> Floats:
     top = float(neck.curve.point_at(neck.top_s_mm)[2])
     at = np.interp(top - DEPTHS_MM, neck.curve.points_lps[:, 2], neck.curve.s_mm)
     section, head = canal_at(neck, at), neck.curve.frame_at(at)[:, 2]
-    return np.column_stack(
-        [section.middle_ap / np.abs(np.hypot(head[:, 2], head[:, 0])), section.lr / np.hypot(head[:, 2], head[:, 1])]
-    )
+    ap = section.middle_ap / np.abs(np.hypot(head[:, 2], head[:, 0]))
+    return np.column_stack([ap, section.lr / np.hypot(head[:, 2], head[:, 1])])
 
 
 def outlined_canal(path: Path) -> Floats:

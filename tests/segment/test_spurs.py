@@ -37,3 +37,13 @@ def test_a_spur_is_low_and_aside_or_narrower_than_any_ligament(slices, columns, 
     named = after.classes[slices, 10:16, columns]
     assert (named == (Fine.OTHER_NARROWING if spur else Fine.OSSIFICATION)).all()
     assert bool(after.ossification.any()) is not spur
+
+
+@pytest.mark.parametrize(
+    ("height_mm", "mean", "spur"), [(10, 0.8, True), (10, 0.95, False), (25, 0.8, False)]
+)
+def test_of_a_low_piece_the_network_must_be_sure(height_mm, mean, spur):
+    seen, canal = seen_with(slice(5, 5 + height_mm), slice(20, 40))
+    seen.ossification[seen.ossification > 0] = round(255 * mean)
+    after = set_spurs_apart(seen, canal)
+    assert bool((after.classes == Fine.OSSIFICATION).any()) is not spur

@@ -1,8 +1,8 @@
 """The network's canal outline, moved onto the bone's edge by the active contour.
 
-Outlines are taken from the network's soft edge on planes along the centreline, refined together as one
-tube, and what each point moved is added to the soft edge around it: every plane that is measured
-afterwards sees the refined canal. Points along ossification stay where they were: there the bone edge
+Outlines are taken from the network's soft edge on planes along the centreline, refined plane by plane, and
+the soft edge around each point is moved as far: every plane that is measured afterwards sees the refined
+canal. Points along ossification stay where they were: there the bone edge
 is the back of the mass, not the canal's wall.
 """
 
@@ -26,7 +26,7 @@ from canalis.volume import Probability, Progress, ScanWarning, Volume
 
 Floats = NDArray[np.float64]
 
-EVERY_MM = 4.0  # between planes: what TUBE_ENERGY ties
+EVERY_MM = 4.0  # between planes
 PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
@@ -148,7 +148,7 @@ def find_shift(
         )
     ticks = sections.back_mm
     there = frame.at(places)
-    moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, places, volume)
+    moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, volume)
     return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved, edges.canal)
 
 
@@ -234,7 +234,8 @@ def _distance_mm(inside: NDArray[np.bool_], canal: Probability) -> Floats:
 def _normals(outside: Floats, at: NDArray[np.intp], canal: Probability) -> Floats:
     """Return unit vectors, LPS, along which a distance grows at some voxels, shape (n, 3)."""
     inverse = np.linalg.inv(canal.affine[:3, :3])
-    slopes = np.stack([slope[tuple(at.T)] for slope in np.gradient(outside)], axis=1) @ inverse
+    along: list[Floats] = list(np.gradient(outside))
+    slopes = np.stack([slope[tuple(at.T)] for slope in along], axis=1) @ inverse
     return np.asarray(slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9))
 
 
@@ -280,16 +281,14 @@ def _moves(
     ticks: Floats,
     start: Floats,
     middles: Floats,
-    places: Floats,
     volume: Volume,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return how far each point moves along the outline's normal, and which contours settled."""
     index = there.grid_index(volume.affine, ticks, ticks)
     images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
     free = ~_beside_mass(edges, there, start, middles)
-    tubes = np.concatenate([[0], np.cumsum(np.diff(places) > 1.5 * EVERY_MM)])
     leave = np.where(free, FURTHEST_MM, 0.0)
-    guides = Guides(point_weights=free.astype(float), leave_mm=leave, tubes=tubes)
+    guides = Guides(point_weights=free.astype(float), leave_mm=leave)
     snakes = refine_outlines(images, (PIXEL_MM, PIXEL_MM), start - ticks[0], guides=guides)
     along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
     normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)

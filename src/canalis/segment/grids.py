@@ -55,7 +55,7 @@ class Grid:
     def nearest(self, points_lps: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the index of the voxel nearest to each LPS+ mm point of shape (n, 3); it may lie outside."""
         index = (points_lps - np.array(self.origin_lps))[:, ::-1] / np.array(self.spacing_mm)
-        return np.rint(index).astype(np.intp)
+        return np.asarray(np.rint(index), dtype=np.intp)
 
     @classmethod
     def over_box(
