@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from canalis.labels import OSSIFICATION, RESIDUAL_CANAL
+from canalis.labels import OSSIFICATION, OTHER_NARROWING, RESIDUAL_CANAL
 from canalis.measurement.edges import EDGE_BLUR_MM
 from canalis.measurement.measure import measure_segmentation
 from canalis.measurement.refined import refine_segmentation
@@ -16,10 +16,11 @@ from canalis.volume import Acquisition, Mask, Probability, Volume
 SPACING = (1.5, 0.5, 0.45)
 SHAPE = (40, 100, 110)
 RADIUS_MM, WIDE_MM = 8.0, 0.7
+C4 = 14  # its label
 NAMED = LevelNaming(True, "both", "Dens and rib agree.")
 
 
-def tube(*, mass, spacing=SPACING, blur_mm=EDGE_BLUR_MM):
+def tube(*, mass, spacing=SPACING, blur_mm=EDGE_BLUR_MM, mass_from_mm=4.0):
     """A canal 16 mm across in bone, its probability 0.7 mm too wide; a mass along its front."""
     affine = np.diag([*spacing[::-1], 1.0])[:, [2, 1, 0, 3]]
     affine[:3, 3] = (-24.0, -26.0, 904.0)
@@ -28,7 +29,7 @@ def tube(*, mass, spacing=SPACING, blur_mm=EDGE_BLUR_MM):
     x = x - 0.04 * (z - 930)  # leaning to the left
     radius = np.hypot(x, y)
     hu = np.where(radius < RADIUS_MM, 30.0, np.where(radius < RADIUS_MM + 4, 700.0, 60.0))
-    inside = mass & (y < -4) & (radius < RADIUS_MM) & (np.abs(x) < 4)
+    inside = mass & (y < -mass_from_mm) & (radius < RADIUS_MM) & (np.abs(x) < 4)
     hu = np.where(inside, 900.0, hu)
     edge = RADIUS_MM + WIDE_MM - radius
     canal = np.rint(255 * ndtr(edge / blur_mm)).astype(np.uint8)
@@ -86,6 +87,24 @@ def test_the_wall_along_a_mass_stays_where_it_was():
     before, after = (edge_mm(s.canal, (0, -1, 0)) for s in (segmentation, refined))
     assert after == pytest.approx(before, abs=0.1)
     assert edge_mm(refined.canal, (0, 1, 0)) == pytest.approx(RADIUS_MM, abs=0.3)
+
+
+@pytest.mark.parametrize("at_body", [True, False])
+def test_what_seems_a_rim_holds_the_wall_at_a_disc_and_not_at_a_body(at_body):
+    segmentation, volume = tube(mass=True, mass_from_mm=6.4)
+    labels = segmentation.mask.labels.copy()
+    labels[labels == OSSIFICATION] = OTHER_NARROWING
+    ahead = np.argmax(labels[20].any(axis=1))
+    if at_body:
+        labels[:, :ahead] = C4
+    none = Probability(np.zeros_like(segmentation.ossification.values), segmentation.mask.affine)
+    rimmed = replace(segmentation, mask=Mask(labels, segmentation.mask.affine), ossification=none)
+    refined, _ = refine_segmentation(rimmed, volume)
+    before, after = (edge_mm(s.canal, (0, -1, 0)) for s in (rimmed, refined))
+    if at_body:
+        assert after < before - 0.5
+    else:
+        assert after == pytest.approx(before, abs=0.1)
 
 
 def test_a_canal_that_ends_in_a_thread_is_refined_where_it_is_one():

@@ -2,8 +2,8 @@
 
 Outlines are taken from the network's soft edge on planes along the centreline, refined plane by plane, and
 the soft edge around each point is moved as far: every plane that is measured afterwards sees the refined
-canal. Points along ossification stay where they were: there the bone edge
-is the back of the mass, not the canal's wall.
+canal. Points along ossification stay where they were, at discs those along rims too: there the bone edge is
+the back of the mass, not the canal's wall.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from canalis.labels import ANATOMICAL_CANAL
+from canalis.labels import ANATOMICAL_CANAL, FIRST_VERTEBRA, VERTEBRA_WITHOUT_LEVEL
 from canalis.measurement.centerline import trace_centerline
 from canalis.measurement.edges import EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
@@ -22,7 +22,7 @@ from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM,
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
 from canalis.refine import Guides, refine_outlines
 from canalis.segment.segmentation import Segmentation
-from canalis.volume import Probability, Progress, ScanWarning, Volume
+from canalis.volume import Mask, Probability, Progress, ScanWarning, Volume
 
 Floats = NDArray[np.float64]
 
@@ -31,6 +31,11 @@ PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
 BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside stay where they are
+AHEAD_MM, ASIDE_MM = (
+    np.arange(3.0, 9.1, 1.0),
+    np.arange(-4.0, 4.1, 1.0),
+)  # of the wall, where a body is looked for
+BODY_SHARE = 0.5  # of those places that is bone
 LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
 FURTHEST_MM = 1.2  # that a point is moved
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
@@ -114,13 +119,13 @@ def refine_segmentation(
     if frame is None:
         return segmentation, None
     tell("Refining", 0, 1)
-    shift, refinement = find_shift(edges, frame, extent, volume)
+    shift, refinement = find_shift(edges, frame, extent, segmentation.mask, volume)
     tell("Refining", 1, 1)
     return replace(segmentation, canal=_moved(segmentation.canal, shift)), refinement
 
 
 def find_shift(
-    edges: Edges, frame: MovingFrame, extent: Extent, volume: Volume
+    edges: Edges, frame: MovingFrame, extent: Extent, mask: Mask, volume: Volume
 ) -> tuple["Shift", Refinement]:
     """Return how far the canal's edge is to be moved around it, and what the contours did.
 
@@ -132,6 +137,8 @@ def find_shift(
         The centreline.
     extent : Extent
         Where in the scan the canal was found.
+    mask : Mask
+        Where bodies are.
     volume : Volume
         The CT.
     """
@@ -148,7 +155,7 @@ def find_shift(
         )
     ticks = sections.back_mm
     there = frame.at(places)
-    moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, volume)
+    moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, mask, volume)
     return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved, edges.canal)
 
 
@@ -281,12 +288,14 @@ def _moves(
     ticks: Floats,
     start: Floats,
     middles: Floats,
+    mask: Mask,
     volume: Volume,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return how far each point moves along the outline's normal, and which contours settled."""
     index = there.grid_index(volume.affine, ticks, ticks)
     images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
-    free = ~_beside_mass(edges, there, start, middles)
+    narrowed = None if edges.narrowing is None else ~_at_bodies(mask, there, start)
+    free = ~_beside_mass(edges, there, start, middles, narrowed=narrowed)
     leave = np.where(free, FURTHEST_MM, 0.0)
     guides = Guides(point_weights=free.astype(float), leave_mm=leave)
     snakes = refine_outlines(images, (PIXEL_MM, PIXEL_MM), start - ticks[0], guides=guides)
@@ -299,19 +308,48 @@ def _moves(
     return moved, settled
 
 
-def _beside_mass(edges: Edges, there: MovingFrame, start: Floats, middles: Floats) -> NDArray[np.bool_]:
-    """Return which points of the outlines have ossification or other narrowing on them or just inside."""
+def _beside_mass(
+    edges: Edges,
+    there: MovingFrame,
+    start: Floats,
+    middles: Floats,
+    *,
+    narrowed: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_]:
+    """Return which points of the outlines have a mass on them or just inside.
+
+    Ossification counts on every plane, other narrowing on those that ``narrowed`` says, shape (K,).
+    """
     inwards = middles[:, None, :] - start
     inwards /= np.maximum(np.linalg.norm(inwards, axis=-1, keepdims=True), 1e-9)
     near = np.zeros(start.shape[:2], dtype=bool)
-    fields = [field for field in (edges.ossification, edges.narrowing) if field is not None]
     for depth in np.arange(0.0, BESIDE_MASS_MM + 0.1, PIXEL_MM):
-        place = start + depth * inwards
-        points = there.centers_lps[:, None] + place[..., :1] * there.posteriors_lps[:, None]
-        points = points + place[..., 1:] * there.lefts_lps[:, None]
-        for field in fields:
-            near |= _values_at(field, points) > 0
+        points = _in_space(there, start + depth * inwards)
+        if edges.ossification is not None:
+            near |= _values_at(edges.ossification, points) > 0
+        if edges.narrowing is not None and narrowed is not None:
+            near |= (_values_at(edges.narrowing, points) > 0) & narrowed[:, None]
     return near
+
+
+def _at_bodies(mask: Mask, there: MovingFrame, start: Floats) -> NDArray[np.bool_]:
+    """Return which planes have a body in front of the canal, not a disc, shape (K,).
+
+    A rim stands at a disc. What looks like one behind the middle of a body is its own cortex.
+    """
+    front = start[:, POINTS // 2]
+    ahead, left = np.meshgrid(AHEAD_MM, ASIDE_MM)
+    at = front[:, None] + np.stack([-ahead.ravel(), left.ravel()], axis=-1)
+    index = np.moveaxis(mask.to_index(_in_space(there, at)), -1, 0)
+    labels = ndimage.map_coordinates(mask.labels, index, order=0, mode="constant")
+    bone = (labels >= FIRST_VERTEBRA) | (labels == VERTEBRA_WITHOUT_LEVEL)
+    return np.asarray(bone.mean(axis=1) >= BODY_SHARE)
+
+
+def _in_space(there: MovingFrame, places: Floats) -> Floats:
+    """Return LPS+ mm points of (back, left) places in K planes, both of shape (K, n, ...)."""
+    points = there.centers_lps[:, None] + places[..., :1] * there.posteriors_lps[:, None]
+    return np.asarray(points + places[..., 1:] * there.lefts_lps[:, None])
 
 
 def _values_at(field: EdgeField, points_lps: Floats) -> NDArray[np.float32]:

@@ -21,8 +21,8 @@ MOST_WIDTH_MM: Final = 18.0  # chosen: as wide as OPLL gets; a low bar broader t
 ASIDE_SHARE: Final = 0.5  # chosen: of the canal's half-width; a lateral mass still reaches the middle half
 SPUR_HEIGHT_MM: Final = 12.0  # chosen: a disc of 6 mm and a rim of 3 mm on each side of it
 LEAST_MEAN: Final = 0.9
-"""Mean probability of ossification of a low piece. On 18 validation phantoms masses that are there have 0.94 to
-0.99, one 0.91; most of the fragments beside them 0.77 to 0.87."""
+"""Mean probability of ossification of a low piece. On 18 validation phantoms masses that are there have 0.94
+to 0.99, one 0.91; most of the fragments beside them 0.77 to 0.87."""
 
 
 def set_spurs_apart(seen: FineMap, canal: NDArray[np.bool_]) -> FineMap:
