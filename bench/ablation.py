@@ -214,7 +214,11 @@ def plot(groups: dict[str, list[dict[str, Any]]], path: Path, *, networks: str |
             axis.bar(np.arange(len(names)) + 0.2 * (k - 1.5), values, 0.18, color=color, label=method)
         axis.set_ylabel(label)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[1].set_xticks(range(len(names)), [n.replace(", ", "\n") for n in names], fontsize=8)
+    axes[1].set_xticks(
+        range(len(names)),
+        [n.replace(", ", "\n").replace(" mm slices", " mm").replace(" HU noise", " HU") for n in names],
+        fontsize=8,
+    )
     title = "the network" if networks else "a stand-in for the network (true outline, displaced)"
     axes[0].legend(frameon=False, ncols=2, title=f"outlines start from {title}", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
