@@ -17,8 +17,8 @@ from canalis.segment.fcn import FineMap
 
 SPUR_HEIGHT_MM: Final = 12.0  # chosen: a disc of 6 mm and a rim of 3 mm on each side of it
 LEAST_MEAN: Final = 0.9
-"""Mean probability of ossification of a low piece. Of 24 validation phantoms 14 of 15 true low pieces have 0.91
-to 0.99, one of 25 mm³ has 0.82; of 9 false ones 7 have 0.73 to 0.89, two 0.94."""
+"""Mean probability of ossification of a low piece. Of 24 validation phantoms 14 of 15 true low pieces have
+0.91 to 0.99, one of 25 mm³ has 0.82; of 9 false ones 7 have 0.73 to 0.89, two 0.94."""
 
 
 def set_spurs_apart(seen: FineMap, canal: NDArray[np.bool_]) -> FineMap:
