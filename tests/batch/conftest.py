@@ -2,6 +2,7 @@
 
 import csv
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -86,6 +87,11 @@ def words(source, out, *more):
     return [sys.executable, "-m", "canalis", "batch", str(source), "--out", str(out), *map(str, more)]
 
 
+def heed_ctrl_c():
+    """Undo what a shell does to a program in the background, the tests' own included."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start():
     """Start `canalis batch` in a process group of its own, as a terminal does."""
@@ -100,6 +106,7 @@ def start():
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_ctrl_c,
         )
         started.append(process)
         return process

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from canalis.batch.worker import ONE_THREAD, Outcome, measure_case
 from canalis.errors import CanalisError, MissingExtraError
 
 CONNECT_SECONDS: Final = 20
+LOOK_SECONDS: Final = 0.1
 
 
 class ClusterError(CanalisError):
@@ -63,6 +65,7 @@ def measure_on_cluster(
         try:
             for future in as_completed(list(futures), loop=client.loop):
                 study = futures.pop(future)
+                _wait_again(future, client)
                 yield _outcome(future, study, address)
                 future.release()
         finally:
@@ -99,11 +102,17 @@ def _connect(address: str) -> Any:
         ) from None
 
 
+def _wait_again(future: Any, client: Any) -> None:
+    """Wait for a case whose result was lost with its worker: dask gives it to another one."""
+    while future.status in ("pending", "lost") and client.status == "running":
+        time.sleep(LOOK_SECONDS)
+
+
 def _outcome(future: Any, study: Study, address: str) -> Outcome:
     if future.status == "finished":
         outcome: Outcome = future.result()
         return outcome
-    if future.status != "error":  # cancelled or lost: the scheduler is gone
+    if future.status != "error":  # cancelled, or lost for good: the scheduler is gone
         raise ClusterError(
             f"The scheduler at {address} was lost. What is done is kept: start a cluster, run the same again."
         )
