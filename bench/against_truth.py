@@ -52,10 +52,11 @@ SURGEONS_CUTS = (50.0, 60.0)  # percent: a ratio below one must not read above t
 FAR_FROM_K_LINE_MM = 1.5
 
 
-def wanted_of(seed: int) -> tuple[Wanted, float]:
-    """Return what a phantom must have, and its slice thickness, mm."""
+def wanted_of(seed: int, slices: float | None = None) -> tuple[Wanted, float]:
+    """Return what a phantom must have, and its slice thickness, mm: ``slices`` if given, else drawn."""
     rng = np.random.default_rng(seed)
-    slice_mm = float(rng.uniform(*SLICE_MM))
+    drawn_mm = float(rng.uniform(*SLICE_MM))
+    slice_mm = drawn_mm if slices is None else slices
     thickness = float(np.clip(rng.lognormal(THICKNESS_LOG_MEAN, THICKNESS_LOG_SD), *THICKNESS_MM))
     if seed % NONE_EVERY == NONE_EVERY - 1:
         return Wanted(present=False), slice_mm
@@ -72,9 +73,9 @@ def measure(phantom: Phantom, *, masks: bool) -> Measurements:
     return canalis.measure(phantom.volume)
 
 
-def row_of(seed: int, *, masks: bool) -> dict[str, Any]:
+def row_of(seed: int, *, masks: bool, slices: float | None = None) -> dict[str, Any]:
     """Return everything that the figures need of one phantom."""
-    wanted, slice_mm = wanted_of(seed)
+    wanted, slice_mm = wanted_of(seed, slices)
     phantom = make_phantom(seed, wanted=wanted, pixel_mm=PIXEL_MM, slice_mm=slice_mm)
     truth, found = phantom.truth, measure(phantom, masks=masks)
     return compare(truth, found) | {"seed": seed, "slice_mm": slice_mm, "near": wanted.near_boundary}
@@ -303,11 +304,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} phantoms instead of {FULL}")
     parser.add_argument("--count", type=int, help="as many phantoms")
     parser.add_argument("--seed", type=int, default=FIRST_TEST_SEED, help="of the first phantom")
+    parser.add_argument("--slice", type=float, metavar="MM", help="slices as thick as this, not 0.6 to 2 mm")
     parser.add_argument("--rows", type=Path, help="where rows are kept; read first, then added to")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     asked = parser.parse_args()
     count = asked.count or (QUICK if asked.quick else FULL)
-    rows = rows_of(range(asked.seed, asked.seed + count), asked.rows, masks=asked.masks)
+    rows = rows_of(range(asked.seed, asked.seed + count), asked.rows, masks=asked.masks, slices=asked.slice)
     figures = figures_of(rows) | {"source": "masks" if asked.masks else "chain"} | versions()
     for name, value in figures.items():
         print(f"{name:34} {shown(value)}")
@@ -325,10 +327,15 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def rows_of(seeds: range, kept: Path | None, *, masks: bool) -> list[dict[str, Any]]:
+def rows_of(
+    seeds: range, kept: Path | None, *, masks: bool, slices: float | None = None
+) -> list[dict[str, Any]]:
     """Return a row a seed, those kept in a file read from it and new ones added."""
     stamp = "masks" if masks else model_hashes()
-    measured = measured_rows(seeds, partial(row_of, masks=masks), kept, key="seed", stamp=stamp)
+    stamp = stamp if slices is None else {"measured": stamp, "slice_mm": slices}
+    measured = measured_rows(
+        seeds, partial(row_of, masks=masks, slices=slices), kept, key="seed", stamp=stamp
+    )
     return list(measured)
 
 

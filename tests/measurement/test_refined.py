@@ -67,6 +67,32 @@ def test_an_edge_that_is_too_wide_comes_to_the_bone(blur_mm):
     assert refinement.warnings == ()
 
 
+def test_the_label_map_follows_the_edge_and_bone_takes_what_the_canal_leaves():
+    segmentation, volume = tube(mass=False)
+    labels = segmentation.mask.labels.copy()
+    labels[(labels == 0) & (volume.hu > 500)] = C4
+    drawn = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    refined, _ = refine_segmentation(drawn, volume)
+    true = volume.hu == 30
+    wrong_before, wrong_after = (
+        ((m.labels[5:35] == RESIDUAL_CANAL) != true[5:35]).sum() for m in (drawn.mask, refined.mask)
+    )
+    assert wrong_after < 0.3 * wrong_before
+    left = (labels == RESIDUAL_CANAL) & (refined.mask.labels != RESIDUAL_CANAL)
+    assert left.sum() > 1000
+    assert (refined.mask.labels[left] == C4).all()
+    same = ~left & (refined.mask.labels != RESIDUAL_CANAL)
+    np.testing.assert_array_equal(refined.mask.labels[same], labels[same])
+
+
+def test_ossification_stays_in_the_label_map():
+    segmentation, volume = tube(mass=True)
+    refined, _ = refine_segmentation(segmentation, volume)
+    np.testing.assert_array_equal(
+        refined.mask.labels == OSSIFICATION, segmentation.mask.labels == OSSIFICATION
+    )
+
+
 def test_the_networks_outline_is_kept_beside_the_refined_one():
     segmentation, volume = tube(mass=False)
     refined, refinement = refine_segmentation(segmentation, volume)

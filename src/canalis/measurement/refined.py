@@ -3,7 +3,7 @@
 Outlines are taken from the network's soft edge on planes along the centreline, refined plane by plane, and
 the soft edge around each point is moved as far: every plane that is measured afterwards sees the refined
 canal. Points along ossification stay where they were, at discs those along rims too: there the bone edge is
-the back of the mass, not the canal's wall.
+the back of the mass, not the canal's wall. The label map follows where the edge has moved.
 """
 
 from dataclasses import dataclass, replace
@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from canalis.labels import ANATOMICAL_CANAL, FIRST_VERTEBRA, VERTEBRA_WITHOUT_LEVEL
+from canalis.labels import (
+    ANATOMICAL_CANAL,
+    FIRST_VERTEBRA,
+    OSSIFICATION,
+    OUTSIDE,
+    RESIDUAL_CANAL,
+    VERTEBRA_WITHOUT_LEVEL,
+)
 from canalis.measurement.centerline import trace_centerline
-from canalis.measurement.edges import EdgeField, Edges, find_edges
+from canalis.measurement.edges import EdgeField, Edges, bounding_box, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.measurements import PlaneMeasurement
 from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, outlines_on
@@ -37,7 +44,9 @@ AHEAD_MM, ASIDE_MM = (
 )  # of the wall, where a body is looked for
 BODY_SHARE = 0.5  # of those places that is bone
 LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
-FURTHEST_MM = 1.2  # that a point is moved
+FURTHEST_MM = 2.0  # that a point is moved
+AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may be a rim
+BESIDE_BONE_MM = 2.5  # of bone, what the canal leaves is bone
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
 EDGE_BYTE = 128  # of a probability: one half
 SMOOTH_VOXELS = 1.0  # of the distance whose slope tells the normals
@@ -104,7 +113,7 @@ def refine_segmentation(
     Returns
     -------
     segmentation : Segmentation
-        The same but for the canal's soft edge; its label map stays the network's.
+        With the canal's soft edge moved, and the label map where that edge went across a voxel's middle.
     refinement : Refinement or None
         Plane by plane. None where nothing was refined: no soft edges, no canal, or voxels too coarse
         for any length.
@@ -121,7 +130,9 @@ def refine_segmentation(
     tell("Refining", 0, 1)
     shift, refinement = find_shift(edges, frame, extent, segmentation.mask, volume)
     tell("Refining", 1, 1)
-    return replace(segmentation, canal=_moved(segmentation.canal, shift)), refinement
+    canal = _moved(segmentation.canal, shift)
+    mask = _relabelled(segmentation.mask, segmentation.canal, canal)
+    return replace(segmentation, mask=mask, canal=canal), refinement
 
 
 def find_shift(
@@ -220,6 +231,35 @@ def _moved(canal: Probability, shift: Shift) -> Probability:
     return Probability(into, canal.affine)
 
 
+def _relabelled(mask: Mask, before: Probability, after: Probability) -> Mask:
+    """Return a label map whose canal follows its moved edge; nothing else of it changes.
+
+    What comes to lie outside is the bone beside it, or nothing where none is near. Ossification stays.
+    """
+    box = bounding_box(mask, ANATOMICAL_CANAL, margin_mm=FURTHEST_MM + BAND_MM)
+    if box is None:
+        return mask
+    part = mask.labels[box]
+    index = np.indices(part.shape).reshape(3, -1).T + np.array([span.start for span in box])
+    places = mask.to_lps(index.astype(float))
+    inside = [
+        ndimage.map_coordinates(p.values, p.to_index(places).T, order=1, mode="constant") >= EDGE_BYTE
+        for p in (before, after)
+    ]
+    was, now = (shares.reshape(part.shape) for shares in inside)
+    canal = np.isin(part, ANATOMICAL_CANAL)
+    gained = now & ~was & ~canal
+    lost = was & ~now & canal & (part != OSSIFICATION)
+    if not (gained.any() or lost.any()):
+        return mask
+    bone = (part >= FIRST_VERTEBRA) | (part == VERTEBRA_WITHOUT_LEVEL)
+    far, nearest = ndimage.distance_transform_edt(~bone, sampling=mask.spacing_mm, return_indices=True)
+    beside = np.where(far <= BESIDE_BONE_MM, part[tuple(nearest)], OUTSIDE) if bone.any() else OUTSIDE
+    labels = mask.labels.copy()
+    labels[box] = np.where(lost, beside, np.where(gained, RESIDUAL_CANAL, part))
+    return Mask(labels, mask.affine)
+
+
 def _around(inside: NDArray[np.bool_], canal: Probability) -> tuple[slice, slice, slice]:
     """Return the box about a canal, wide enough for its edge to move."""
     margin = np.ceil((FURTHEST_MM + 2 * BAND_MM) / np.linalg.norm(canal.affine[:3, :3], axis=0)).astype(int)
@@ -294,10 +334,11 @@ def _moves(
     """Return how far each point moves along the outline's normal, and which contours settled."""
     index = there.grid_index(volume.affine, ticks, ticks)
     images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
-    narrowed = None if edges.narrowing is None else ~_at_bodies(mask, there, start)
-    free = ~_beside_mass(edges, there, start, middles, narrowed=narrowed)
+    at_bodies = _at_bodies(mask, there, start)
+    free = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies)
     leave = np.where(free, FURTHEST_MM, 0.0)
-    guides = Guides(point_weights=free.astype(float), leave_mm=leave)
+    felt = np.where(at_bodies, 1.0, AT_DISCS)[:, None] * free
+    guides = Guides(point_weights=felt, leave_mm=leave)
     snakes = refine_outlines(images, (PIXEL_MM, PIXEL_MM), start - ticks[0], guides=guides)
     along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
     normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
@@ -314,7 +355,7 @@ def _beside_mass(
     start: Floats,
     middles: Floats,
     *,
-    narrowed: NDArray[np.bool_] | None,
+    narrowed: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Return which points of the outlines have a mass on them or just inside.
 
@@ -327,7 +368,7 @@ def _beside_mass(
         points = _in_space(there, start + depth * inwards)
         if edges.ossification is not None:
             near |= _values_at(edges.ossification, points) > 0
-        if edges.narrowing is not None and narrowed is not None:
+        if edges.narrowing is not None:
             near |= (_values_at(edges.narrowing, points) > 0) & narrowed[:, None]
     return near
 

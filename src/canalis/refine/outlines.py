@@ -11,11 +11,15 @@ from canalis.refine.snakes import snake
 LEAVE_MM: Final = 2.0
 """Farthest that a refined outline goes from the network's, mm (chosen: four times its mean error)."""
 
-CANAL_ENERGY: Final = Energy(bone_edge=1.0, tension=0.2, rigidity=4.0, attachment=0.1, reach_mm=2.5)
-"""For planes each on its own: the inner cortex at half maximum, else the network's own shape."""
+CANAL_ENERGY: Final = Energy(
+    bone_edge=1.0, tension=0.2, rigidity=4.0, attachment=0.03, reach_mm=2.5, sure_rise_hu=400.0
+)
+"""For planes each on its own: the inner cortex at half maximum, else the network's own shape.
+
+A body's posterior wall may rise by no more than 350 to 450 HU: from 400 on an edge pulls fully."""
 
 CANAL_SETTINGS: Final = SnakeSettings(
-    rest="start", leave_mm=LEAVE_MM, settled_mm=0.02, max_iterations=200, longest_bare=1.0
+    rest="start", leave_mm=LEAVE_MM, settled_mm=0.04, max_iterations=200, longest_bare=1.0
 )
 """From the network's outline, which keeps its shape where the image is silent."""
 
