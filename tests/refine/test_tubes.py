@@ -63,3 +63,18 @@ def test_a_tube_ends_as_one(tube):
     _, images, starts = tube
     found = refine_outlines(images, PIXEL, starts, guides=Guides(tubes=np.zeros(9, np.intp)))
     assert len(set(found.iterations.tolist())) == 1
+
+
+def test_a_plane_that_its_neighbours_lead_astray_is_given_its_start_back():
+    necks = [Neck(width_mm=24, depth_mm=14) for _ in range(5)]
+    necks[2] = Neck(width_mm=19, depth_mm=10, flavum_half_deg=12.0)
+    images = np.stack([n.image(noise_hu=40, seed=k) for k, n in enumerate(necks)])
+    starts = np.stack([n.outline(128) for n in necks])
+    energy = Energy(bone_edge=1.0, rigidity=2.0, tie=20.0)
+    settings = SnakeSettings(settled_mm=0.04, leave_mm=4.5, least_support=0.3)
+    found = snake(images, PIXEL, starts, energy, settings, guides=Guides(tubes=np.zeros(5, np.intp)))
+    astray = errors(found.snakes_mm, necks)
+    assert astray[2] > 0.8
+    assert found.converged.tolist() == [True, True, False, True, True]
+    assert "without its neighbours it settles" in found.reasons[2]
+    np.testing.assert_array_equal(found.contours_mm[2], starts[2])

@@ -101,6 +101,19 @@ def longest_run(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.asarray(np.minimum((number - last_false).max(axis=-1), points))
 
 
+def mean_distance(first: Curves, second: Curves) -> NDArray[np.float64]:
+    """Return how far two sets of closed contours (A, N) lie apart on average, each to the other, as (A,)."""
+    return np.array([(_to_outline(a, b) + _to_outline(b, a)) / 2 for a, b in zip(first, second, strict=True)])
+
+
+def _to_outline(points: Curves, outline: Curves) -> float:
+    """Return the mean distance of points (N,) to a closed outline (M,)."""
+    step = np.roll(outline, -1) - outline
+    away = points[:, None] - outline
+    share = np.clip((away * np.conj(step)).real / np.maximum(np.abs(step) ** 2, 1e-12), 0, 1)
+    return float(np.abs(away - share * step).min(axis=1).mean())
+
+
 def is_star_shaped(curves: Curves) -> NDArray[np.bool_]:
     """Return True for each curve seen whole from its centroid: enough to know it does not cross itself."""
     arms = curves - curves.mean(axis=-1, keepdims=True)

@@ -1,7 +1,7 @@
 """How an active contour is stepped, what holds it, and what comes out."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,6 +124,17 @@ class Guides:
     probability: NDArray[np.float32] | None = None
     frames: PlaneFrames | None = None
     tubes: NDArray[np.intp] | None = None
+
+    def alone(self, which: NDArray[np.intp]) -> "Guides":
+        """Return what is known about some of the contours, each on its own."""
+
+        def some(values: NDArray[Any] | None) -> NDArray[Any] | None:
+            return None if values is None else values[which]
+
+        limits = some(self.leave_mm) if isinstance(self.leave_mm, np.ndarray) else self.leave_mm
+        return Guides(
+            point_weights=some(self.point_weights), leave_mm=limits, probability=some(self.probability)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

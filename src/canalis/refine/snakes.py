@@ -5,12 +5,13 @@ semi-implicitly: the image's force is taken where the contour is, the internal f
 be. What differs from the original is told in ``docs/contours.md``.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from canalis.refine.checks import Check, checked_rows, quality_reasons
+from canalis.refine.curves import mean_distance
 from canalis.refine.energies import Energy
 from canalis.refine.forces import Fields, Pull, prepared_fields
 from canalis.refine.inputs import Checked, checked_input
@@ -25,6 +26,8 @@ SETTLED = "settled"
 COARSE = 5.0  # the nearest-pixel stage ends when points move this many times faster than "settled"
 COARSE_SHARE = 0.9  # of all iterations that the nearest-pixel stage may take
 NARROWING = 0.92  # by which bone_edge's search narrows in each step
+BORNE = 0.8  # share of a contour on a bone edge from which its neighbours cannot have led it astray
+ELSEWHERE_MM = 0.8  # on average, between a plane of a tube and the same plane on its own
 WINDOW_MARGIN_MM = 2.0  # read beyond the limit, for edges that the limit keeps points from
 
 
@@ -125,6 +128,8 @@ def snake(
         probability=checked.probability,
     )
     outcome = _evolved(checked, fields, energy, settings)
+    if energy.tie and energy.bone_edge:
+        _doubt(outcome, checked, np.asarray(contours_mm), energy, settings, guides)
     return _answer(outcome, np.asarray(contours_mm, dtype=np.float64), settings, guides, energy)
 
 
@@ -273,6 +278,30 @@ class _Stage:
                 if not (done | failed)[tube].all():
                     done[tube], failed[tube] = False, False
         return done, failed
+
+
+def _doubt(
+    outcome: _Outcome,
+    checked: Checked,
+    starts: NDArray[np.float64],
+    energy: Energy,
+    settings: SnakeSettings,
+    guides: Guides,
+) -> None:
+    """Let no plane of a tube pass that settles elsewhere without its neighbours (decision 35)."""
+    settled = np.array([reason == SETTLED for reason in outcome.reasons])
+    which = np.flatnonzero(settled & (outcome.support < BORNE))
+    if not len(which):
+        return
+    alone = snake(
+        checked.images[which], checked.spacing_mm, starts[which], replace(energy, tie=0.0),
+        replace(settings, least_support=SnakeSettings().least_support, fall_back=False),
+        guides=guides.alone(which),
+    )  # fmt: skip
+    elsewhere = mean_distance(alone.snakes_mm @ np.array([1, 1j]), outcome.curves[which])
+    for plane, apart, sound in zip(which, elsewhere, alone.converged, strict=True):
+        if sound and apart > ELSEWHERE_MM:
+            outcome.reasons[plane] = f"without its neighbours it settles {apart:.1f} mm elsewhere on average"
 
 
 def _answer(
