@@ -21,8 +21,8 @@ from canalis.segment.engine import Engine
 from canalis.segment.fcn import FineMap, segment_finely
 from canalis.segment.levels import T1, Named, name_levels
 from canalis.segment.locate import locate
+from canalis.segment.low_masses import set_low_masses_apart, warn_of_low_masses
 from canalis.segment.segmentation import Segmentation
-from canalis.segment.spurs import set_spurs_apart
 from canalis.segment.tube import Tube, find_tube
 from canalis.volume import Progress, ScanWarning, Volume
 
@@ -52,7 +52,7 @@ def segment_with(
     kept, tube = find_fine_tube(seen, tube)
     if tube is None:
         raise RefusedError(NO_NECK)
-    seen = set_spurs_apart(seen, kept)
+    seen, unsure_mm = set_low_masses_apart(seen, kept)
     column = divide_column(fine_classes_of(seen), found, tube)
     _refuse_trunk(column)
     named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
@@ -61,7 +61,8 @@ def segment_with(
         seen = solid_bodies(seen, tube, column)
     labels = label_fine(seen, kept, found, tube, column, named)
     edges = soft_edges(seen, kept)
-    return Segmentation(onto_scan(labels, seen, volume), named.naming, *edges, warnings=_warnings(named))
+    warnings = (*_warnings(named), *warn_of_low_masses(unsure_mm, tube, column, named))
+    return Segmentation(onto_scan(labels, seen, volume), named.naming, *edges, warnings=warnings)
 
 
 def fine_classes_of(seen: FineMap) -> Classes:

@@ -1,0 +1,67 @@
+"""Low pieces of which the network is not sure are no ossified ligament."""
+
+import numpy as np
+import pytest
+
+from canalis.segment.classes import Fine
+from canalis.segment.column import Column, Vertebra
+from canalis.segment.fcn import FineMap
+from canalis.segment.grids import Grid
+from canalis.segment.levels import Named
+from canalis.segment.low_masses import set_low_masses_apart, warn_of_low_masses
+from canalis.segment.segmentation import LevelNaming
+from canalis.segment.tube import Tube
+
+SHAPE = (40, 40, 60)  # slices of 1 mm, pixels of 0.5 mm: a canal 24 mm wide
+
+
+def seen_with(slices, columns):
+    classes = np.zeros(SHAPE, dtype=np.uint8)
+    classes[:, 10:34, 6:54] = Fine.RESIDUAL_CANAL
+    classes[slices, 10:16, columns] = Fine.OSSIFICATION
+    canal = classes > 0
+    sure = np.where(classes == Fine.OSSIFICATION, 255, 0).astype(np.uint8)
+    grid = Grid((0.0, 0.0, 0.0), (1.0, 0.5, 0.5), SHAPE)
+    return FineMap(grid, classes, np.where(canal, 255, 0).astype(np.uint8), sure), canal
+
+
+@pytest.mark.parametrize(
+    ("height_mm", "mean", "unsure"), [(10, 0.8, True), (10, 0.95, False), (25, 0.8, False)]
+)
+def test_of_a_low_piece_the_network_must_be_sure(height_mm, mean, unsure):
+    seen, canal = seen_with(slice(5, 5 + height_mm), slice(20, 40))
+    seen.ossification[seen.ossification > 0] = round(255 * mean)
+    after, heights = set_low_masses_apart(seen, canal)
+    named = after.classes[5 : 5 + height_mm, 10:16, 20:40]
+    assert (named == (Fine.OTHER_NARROWING if unsure else Fine.OSSIFICATION)).all()
+    assert bool(after.ossification.any()) is not unsure
+    assert heights == ((5 + (height_mm - 1) / 2,) if unsure else ())
+
+
+NO_VOTES = np.zeros(10)
+BODIES = Column(
+    (Vertebra(0, 14, NO_VOTES), Vertebra(20, 33, NO_VOTES), Vertebra(39, 52, NO_VOTES)), None, None
+)
+AXES = np.eye(3)
+
+
+def straight_tube(length):
+    points = np.stack([np.zeros(length), np.zeros(length), 100.0 - np.arange(length)], axis=1)
+    down, front, left = (np.tile(axis, (length, 1)) for axis in (-AXES[2], -AXES[1], AXES[0]))
+    return Tube(points, down, front, left)
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        (2, "At C3, C3/4, C5 a low mass"),
+        (-1, "At z = 95 mm, C1, C2 a low mass"),
+        (None, "At z = 95 mm, z = 83 mm,"),
+    ],
+)
+def test_the_warning_names_each_place_once(first, told):
+    naming = LevelNaming(False, None, "Counted from the dens.")
+    (warning,) = warn_of_low_masses((95.0, 83.0, 50.0, 49.0), straight_tube(60), BODIES, Named(naming, first))
+    assert warning.code == "ossification-unsure"
+    assert warning.message.startswith(told)
+    assert warn_of_low_masses((), straight_tube(60), BODIES, Named(naming, first)) == ()
