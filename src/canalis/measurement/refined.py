@@ -46,6 +46,8 @@ BODY_SHARE = 0.5  # of those places that is bone
 LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
 FURTHEST_MM = 2.0  # that a point is moved
 AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may be a rim
+FRONT = slice(POINTS * 3 // 8, POINTS * 5 // 8 + 1)  # within 45 degrees of the way to the bodies
+LEAST_SEEN = 60  # free points there, to say how far off the network's front wall lies in a scan
 BESIDE_BONE_MM = 2.5  # of bone, what the canal leaves is bone
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
 EDGE_BYTE = 128  # of a probability: one half
@@ -346,6 +348,9 @@ def _moves(
     moved = ((snakes.contours_mm + ticks[0] - start) * normal).sum(axis=-1)
     settled = np.asarray(snakes.converged, dtype=bool)
     moved = np.where(settled[:, None] & free, np.clip(moved, -FURTHEST_MM, FURTHEST_MM), 0.0)
+    seen = moved[:, FRONT][(settled & at_bodies)[:, None] & free[:, FRONT]]
+    if len(seen) >= LEAST_SEEN:
+        moved[:, FRONT] = np.where(free[:, FRONT], moved[:, FRONT], np.median(seen))
     return moved, settled
 
 

@@ -94,8 +94,8 @@ def warn_of_low_masses(
         for mm, z in zip(along, heights, strict=True)
     )
     message = (
-        f"At {', '.join(places)} a low mass narrows the canal, and the network is not sure whether it is "
-        "OPLL or a rim. It is listed apart and counts for no extent, type or ratio: look at the pictures."
+        f"The network is not sure whether low masses at {', '.join(places)} are OPLL or rims of the bodies. "
+        "They are listed apart and count for no extent, type or ratio: look at the pictures."
     )
     return (ScanWarning("ossification-unsure", message),)
 
