@@ -217,7 +217,13 @@ def _measure(
     """Return the measurements, and what they were measured on unless the scan was refused."""
     from canalis.measurement import measure_segmentation
     from canalis.measurement.refined import refine_segmentation
-    from canalis.segment.guard import metal_at_canal, metal_in_canal, slice_jumps, why_no_ct
+    from canalis.segment.guard import (
+        contrast_in_canal,
+        metal_at_canal,
+        metal_in_canal,
+        slice_jumps,
+        why_no_ct,
+    )
 
     empty = why_empty(volume) or (why_no_ct(volume) if drawn is None else None)
     if empty is not None:
@@ -241,7 +247,8 @@ def _measure(
     measurements = with_scan_warnings(measurements, volume)
     if metal is None:  # a person has looked
         return measurements, segmentation
-    beyond = (*slice_jumps(volume), *metal_in_canal(metal))
+    contrast = contrast_in_canal(segmentation.mask, volume)
+    beyond = (*slice_jumps(volume), *metal_in_canal(metal), *contrast)
     return _partial_with(measurements, beyond), segmentation
 
 

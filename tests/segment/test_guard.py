@@ -7,7 +7,7 @@ from scipy import ndimage
 import canalis
 from canalis.chain import why_refused
 from canalis.labels import RESIDUAL_CANAL
-from canalis.segment.guard import metal_at_canal, metal_in_canal, slice_jumps, why_no_ct
+from canalis.segment.guard import contrast_in_canal, metal_at_canal, metal_in_canal, slice_jumps, why_no_ct
 from canalis.volume import Mask, Volume
 
 AFFINE = np.array([[0, 0, 1.1, -55.0], [0, 1.2, 0, 20.0], [1.5, 0, 0, 800.0], [0, 0, 0, 1.0]])
@@ -86,6 +86,23 @@ def test_metal_across_the_canal_is_said_and_metal_elsewhere_is_not() -> None:
     (warning,) = metal_in_canal(metal_at_canal(mask, volume(across)))
     assert warning.code == "metal-in-canal"
     assert "between z 845 and 848 mm" in warning.message
+
+
+def test_contrast_around_the_cord_is_said_and_bone_at_the_wall_is_not() -> None:
+    hu = body()
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[5:55, 40:60, 38:62] = RESIDUAL_CANAL
+    mask = Mask(labels, AFFINE)
+    hu[5:55, 40:60, 38:62] = 30
+    hu[5:55, 40:42, 38:62] = 700
+    assert contrast_in_canal(mask, volume(hu)) == []
+    filled = hu.copy()
+    filled[5:55, 42:60, 38:62] = 450
+    filled[5:55, 46:55, 43:57] = 40
+    (warning,) = contrast_in_canal(mask, volume(filled))
+    assert warning.code == "contrast-in-canal"
+    assert "about 450 HU" in warning.message
+    assert contrast_in_canal(Mask(np.zeros(SHAPE, np.uint8), AFFINE), volume(filled)) == []
 
 
 def femur() -> np.ndarray:
