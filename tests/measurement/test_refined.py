@@ -133,6 +133,15 @@ def test_what_seems_a_rim_holds_the_wall_at_a_disc_and_not_at_a_body(at_body):
         assert after == pytest.approx(before, abs=0.1)
 
 
+def test_planes_that_do_not_hold_the_whole_outline_are_left_as_they_are(monkeypatch):
+    segmentation, volume = tube(mass=False)
+    monkeypatch.setattr("canalis.measurement.sections.SECTION_HALF_MM", RADIUS_MM)
+    refined, refinement = refine_segmentation(segmentation, volume)
+    assert refinement is not None
+    assert len(refinement.settled) == 0
+    np.testing.assert_array_equal(refined.canal.values, segmentation.canal.values)
+
+
 def test_a_canal_that_ends_in_a_thread_is_refined_where_it_is_one():
     segmentation, volume = tube(mass=False)
     assert segmentation.canal is not None

@@ -159,7 +159,9 @@ def find_shift(
     sections = cut_sections(edges, extent, frame.at(places), pixel_mm=PIXEL_MM)
     radii, middles = _radii(sections)
     enclosed = 0.5 * np.sin(2 * np.pi / POINTS) * (radii * np.roll(radii, 1, axis=1)).sum(axis=1)
-    usable = sections.whole & (enclosed >= LEAST_MM2)  # a NaN is not
+    edge_mm = min(-sections.back_mm[0], sections.back_mm[-1], -sections.left_mm[0], sections.left_mm[-1])
+    reach = np.abs(_rays(middles, radii)).max(axis=(1, 2))  # a canal open to the side may reach farther
+    usable = sections.whole & (enclosed >= LEAST_MM2) & (reach <= edge_mm)  # a NaN is not
     places, radii, middles = places[usable], radii[usable], middles[usable]
     if not len(places):
         nothing = np.zeros((0, POINTS))
