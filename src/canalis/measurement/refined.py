@@ -2,8 +2,9 @@
 
 Outlines are taken from the network's soft edge on planes along the centreline, refined plane by plane, and
 the soft edge around each point is moved as far: every plane that is measured afterwards sees the refined
-canal. Points along ossification stay where they were, at discs those along rims too: there the bone edge is
-the back of the mass, not the canal's wall. The label map follows where the edge has moved.
+canal. Points along ossification, at discs those along rims too, follow no edge: there it is the back of the
+mass, not the canal's wall. In front they move as the free wall of the same scan did on the median. The
+label map follows where the edge has moved.
 """
 
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ EVERY_MM = 4.0  # between planes
 PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
-BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside stay where they are
+BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside follow no edge
 AHEAD_MM, ASIDE_MM = (
     np.arange(3.0, 9.1, 1.0),
     np.arange(-4.0, 4.1, 1.0),
