@@ -115,6 +115,17 @@ def test_the_wall_along_a_mass_stays_where_it_was():
     assert edge_mm(refined.canal, (0, 1, 0)) == pytest.approx(RADIUS_MM, abs=0.3)
 
 
+def test_the_wall_behind_a_mass_moves_as_the_free_wall_at_bodies_does():
+    segmentation, volume = tube(mass=True)
+    labels = segmentation.mask.labels.copy()
+    labels[:, : np.argmax(labels[20].any(axis=1))] = C4
+    at_bodies = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    refined, _ = refine_segmentation(at_bodies, volume)
+    before, after = (edge_mm(s.canal, (0, -1, 0)) for s in (at_bodies, refined))
+    assert before == pytest.approx(RADIUS_MM + WIDE_MM, abs=0.15)
+    assert after == pytest.approx(RADIUS_MM, abs=0.3)
+
+
 @pytest.mark.parametrize("at_body", [True, False])
 def test_what_seems_a_rim_holds_the_wall_at_a_disc_and_not_at_a_body(at_body):
     segmentation, volume = tube(mass=True, mass_from_mm=6.4)
