@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from canalis.segment.classes import LEVEL_CLASSES
+from canalis.segment.column import with_gaps
 from canalis.segment.divide import divide
 
 C2_MM, PITCH_MM, BODIES = 38, 18, 8
@@ -44,3 +45,28 @@ def test_one_disc_that_is_not_seen_is_put_where_the_reading_changes() -> None:
     seen[BORDERS[3] - 6 : BORDERS[3] + 7] = 0.0
     segments = divide(reading(2), seen, (0, LENGTH))
     assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=3)
+
+
+def test_readings_spaced_too_wide_give_way_to_low_discs() -> None:
+    votes = np.zeros((LENGTH, LEVEL_CLASSES))
+    stretched = [0, C2_MM, *(C2_MM + (PITCH_MM + 4) * np.arange(1, BODIES))]
+    for level, (start, stop) in enumerate(pairwise(stretched), start=1):
+        votes[start:stop, level] = 12.0
+    segments = divide(votes, discs(0.65), (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
+
+
+def test_two_peaks_nearer_than_a_body_is_high_are_one_disc() -> None:
+    seen = discs(0.9)
+    seen[BORDERS[4] + 6] = 0.8
+    segments = divide(reading(0), seen, (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=2)
+
+
+def test_a_gap_between_bodies_speaks_for_a_disc_where_some_of_it_is_seen() -> None:
+    body = 1 - discs(0.8)
+    body[:3] = body[-3:] = 0.0
+    speaks = with_gaps(discs(0.4), body)
+    assert speaks[BORDERS[1:-1]] == pytest.approx(0.8, abs=0.02)
+    assert speaks[BORDERS[2] + 9] < 0.05
+    assert with_gaps(np.zeros(LENGTH), body).max() == 0.0  # the gap between dens and body

@@ -32,6 +32,9 @@ STEEPNESS_COST: Final = 0.1  # of that variance, for the square of the slope's d
 
 LEAST_DISC: Final = 0.25  # share of the column's section that is disc, at a disc
 LEAST_BODY: Final = 0.25
+GAP_REACH_MM: Final = 7  # to each side of a gap in which a body must lie
+LEAST_BESIDE: Final = 0.6  # share of the section that it must fill there
+GAP_FOR_DISC: Final = 2.0  # of the disc seen: the gap between dens and body has none
 LEAST_HEIGHT_MM: Final = 7.0
 LEAST_VOTES: Final = 5.0  # voxels of 2.5 mm that the coarse pass calls body, a millimetre: a third of a body
 LEAST_DENS_VOXELS: Final = 20  # of 2.5 mm; a whole dens has near 100
@@ -140,7 +143,7 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
     body, disc, slope = _profile(classes, tube)
     votes = _votes(found, tube, slope)
     span = _span(body + disc, votes)
-    segments = divide(votes, disc, span)
+    segments = divide(votes, with_gaps(disc, body), span)
     vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
     seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
     dens = find_dens(vertebrae, classes, found, tube, slope)
@@ -151,6 +154,27 @@ def _span(bony: Floats, votes: Floats) -> tuple[int, int]:
     """Return the first millimetre with bone or disc in front of the canal, and the one after the last."""
     there = np.flatnonzero((bony >= LEAST_BODY) | (votes.sum(axis=1) >= LEAST_VOTES))
     return (int(there[0]), int(there[-1]) + 1) if there.size else (0, 0)
+
+
+def with_gaps(disc: Floats, body: Floats) -> Floats:
+    """Return how much speaks for a disc: what is called disc, and how far body falls where some disc is seen.
+
+    Of a low disc the fine pass calls most neither disc nor body.
+
+    Parameters
+    ----------
+    disc, body : ndarray of shape (n,)
+        Shares of the column's section, millimetre by millimetre.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        0 to 1; at most twice the share of disc.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(body, GAP_REACH_MM), GAP_REACH_MM + 1)
+    beside = np.minimum(windows[: len(body)].max(axis=1), windows[GAP_REACH_MM:].max(axis=1))
+    fall = np.where(beside >= LEAST_BESIDE, 1 - body / np.maximum(beside, LEAST_BESIDE), 0.0)
+    return np.maximum(disc, np.minimum(fall, GAP_FOR_DISC * disc))
 
 
 def _vertebra(segment: Segment, body: Floats, votes: Floats, span: tuple[int, int]) -> Vertebra | None:

@@ -28,6 +28,7 @@ MISSED_DISC: Final = 25.0  # against a disc well seen inside a vertebra
 OWN_END_MM: Final = 4  # from a vertebra's ends, where the disc is its own
 READING_WORTH: Final = 0.5  # what is read of neighbouring millimetres hangs together
 BODY_COST: Final = 3.0  # against slivers
+NEIGHBOUR: Final = 0.3  # of a vote counts for the levels above and below: spacing misjudged shifts all below
 UNREAD: Final = 0.5  # added to each level's votes: nothing read is no evidence
 CLEAR_DISC: Final = 0.5
 
@@ -57,7 +58,7 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
     votes : ndarray of shape (n, 10)
         What the network reads at each millimetre: weight of each level.
     disc : ndarray of shape (n,)
-        Share of disc in the column's section.
+        How much speaks for a disc, 0 to 1.
     span : tuple of int
         First millimetre with bone, and the one after the last.
 
@@ -98,12 +99,14 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
 
 def _evidence(votes: Floats) -> Floats:
     shared = votes + UNREAD
+    shared[:, C2 + 1 :] += NEIGHBOUR * votes[:, C2:-1]
+    shared[:, C2:-1] += NEIGHBOUR * votes[:, C2 + 1 :]
     return np.asarray(READING_WORTH * np.log(shared / shared.sum(axis=1, keepdims=True)))
 
 
 def _peaks(disc: Floats) -> Floats:
-    """Return 1 at the middle of each disc that is clearly seen, else 0."""
-    peaks, _ = find_peaks(disc, height=CLEAR_DISC, distance=END_LENGTH_MM, prominence=CLEAR_DISC / 2)
+    """Return 1 at the middle of each disc that is clearly seen, else 0; no two nearer than a body is high."""
+    peaks, _ = find_peaks(disc, height=CLEAR_DISC, distance=LENGTH_MM[0], prominence=CLEAR_DISC / 2)
     found = np.zeros(len(disc))
     found[peaks] = 1.0
     return found
