@@ -17,10 +17,20 @@ from typing import Any
 
 import numpy as np
 
+from canalis.chain import measure_with_outlines
+from canalis.labels import (
+    ANATOMICAL_CANAL,
+    FIRST_VERTEBRA,
+    LEVELS,
+    OSSIFICATION,
+    VERTEBRA_LABELS,
+    VERTEBRA_WITHOUT_LEVEL,
+)
 from canalis.measurement import measure_segmentation
 from canalis.measurement.measurements import Measurements, PlaneMeasurement
 from canalis.phantom import Phantom, make_phantom
 from canalis.phantom.ossification import Wanted
+from canalis.phantom.structures import Structure
 from canalis.segment.models import model_hashes
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from kept_rows import measured_rows
@@ -50,6 +60,8 @@ NECK_FIELDS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "v
 TYPES = ("continuous", "segmental", "mixed", "localized", None)
 SURGEONS_CUTS = (50.0, 60.0)  # percent: a ratio below one must not read above the other
 FAR_FROM_K_LINE_MM = 1.5
+CONTRAST_HU = 100.0  # a sac denser than that holds contrast
+THICK_ENOUGH_MM = (2.0, 3.0)  # from which masses count for sensitivity, and for Dice
 
 
 def wanted_of(seed: int, slices: float | None = None) -> tuple[Wanted, float]:
@@ -64,27 +76,55 @@ def wanted_of(seed: int, slices: float | None = None) -> tuple[Wanted, float]:
     return Wanted(present=True, thickness_mm=thickness, near_boundary=near), slice_mm
 
 
-def measure(phantom: Phantom, *, masks: bool) -> Measurements:
+def measure(phantom: Phantom, *, masks: bool) -> tuple[Measurements, Segmentation | None]:
     if masks:
         levels = LevelNaming(True, "both", "The label map names the levels.")
-        return measure_segmentation(Segmentation(phantom.mask, levels), phantom.volume)
-    import canalis
-
-    return canalis.measure(phantom.volume)
+        given = Segmentation(phantom.mask, levels)
+        return measure_segmentation(given, phantom.volume), given
+    return measure_with_outlines(phantom.volume)
 
 
 def row_of(seed: int, *, masks: bool, slices: float | None = None) -> dict[str, Any]:
     """Return everything that the figures need of one phantom."""
     wanted, slice_mm = wanted_of(seed, slices)
     phantom = make_phantom(seed, wanted=wanted, pixel_mm=PIXEL_MM, slice_mm=slice_mm)
-    truth, found = phantom.truth, measure(phantom, masks=masks)
-    return compare(truth, found) | {"seed": seed, "slice_mm": slice_mm, "near": wanted.near_boundary}
+    found, outlines = measure(phantom, masks=masks)
+    row = {"seed": seed, "slice_mm": slice_mm, "near": wanted.near_boundary, "sac_hu": phantom.scanner.sac_hu}
+    row["overlap"] = None if outlines is None else overlap(phantom, outlines.mask.labels)
+    return compare(phantom.truth, found) | row
+
+
+def overlap(phantom: Phantom, found: np.ndarray) -> dict[str, float | int | None]:
+    """Return Dice of canal and ossification, how much of the canal lies in bone, and wrong level names."""
+    true = phantom.mask.labels
+    canals = [np.isin(labels, ANATOMICAL_CANAL) for labels in (true, found)]
+    masses = [labels == OSSIFICATION for labels in (true, found)]
+    in_bone = np.isin(phantom.structure, (Structure.BODY, Structure.ARCH, Structure.DENS))
+    named = (true >= FIRST_VERTEBRA) & (found >= FIRST_VERTEBRA)
+    named &= (true != VERTEBRA_WITHOUT_LEVEL) & (found != VERTEBRA_WITHOUT_LEVEL)
+    shifted = [
+        level
+        for level in LEVELS
+        if (own := named & (true == VERTEBRA_LABELS[level])).any()
+        and np.bincount(found[own]).argmax() != VERTEBRA_LABELS[level]
+    ]
+    return {
+        "canal_dice": dice(*canals),
+        "ossification_dice": dice(*masses) if masses[0].any() else None,
+        "canal_in_bone": float((canals[1] & in_bone).sum() / max(canals[1].sum(), 1)),
+        "levels_wrong": len(shifted),
+    }
+
+
+def dice(true: np.ndarray, found: np.ndarray) -> float:
+    return float(2 * (true & found).sum() / max(true.sum() + found.sum(), 1))
 
 
 def compare(truth: Measurements, found: Measurements) -> dict[str, Any]:
     planes = {key(plane): plane for plane in found.planes}
     return {
         "status": found.status,
+        "sure": found.levels.sure,
         "planes": [pair_of_planes(plane, planes.get(key(plane))) for plane in truth.planes],
         "truth": summary(truth),
         "found": summary(found),
@@ -260,7 +300,28 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "interval_coverage": float(np.mean(list(coverage(rows).values()))),
         "interval_coverage_by_field": coverage(rows),
         "errors": {name: errors_of(rows, name) for name in PLANE_FIELDS},
+        "contrast_necks": sum(row["sac_hu"] > CONTRAST_HU for row in rows),
+        "contrast_necks_told": sum(
+            row["sac_hu"] > CONTRAST_HU and row["status"] != "measured" for row in rows
+        ),
         "missing_planes": sum(plane["canal_ap_mm"][1] is None for row in rows for plane in row["planes"]),
+    }
+
+
+def overlaps_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the figures of the outlines themselves."""
+    held = [row | row["overlap"] for row in rows if row["overlap"] is not None]
+    thick = [row for row in held if row["truth"]["max_thickness_mm"] >= THICK_ENOUGH_MM[1]]
+    told = [row for row in rows if row["truth"]["max_thickness_mm"] >= THICK_ENOUGH_MM[0]]
+    return {
+        "canal_dice": float(np.mean([row["canal_dice"] for row in held])),
+        "canal_dice_least": float(np.min([row["canal_dice"] for row in held])),
+        "canal_in_bone": float(np.mean([row["canal_in_bone"] for row in held])),
+        "ossification_dice": float(np.mean([row["ossification_dice"] for row in thick])),
+        "sensitivity_from_2_mm": share([bool(row["found"]["present"]) for row in told]),
+        "necks_with_wrong_levels": sum(row["levels_wrong"] > 0 for row in held),
+        "necks_with_wrong_levels_called_sure": sum(row["levels_wrong"] > 0 and row["sure"] for row in held),
+        "necks_called_sure": sum(row["sure"] for row in held),
     }
 
 
@@ -310,7 +371,9 @@ def main() -> None:
     asked = parser.parse_args()
     count = asked.count or (QUICK if asked.quick else FULL)
     rows = rows_of(range(asked.seed, asked.seed + count), asked.rows, masks=asked.masks, slices=asked.slice)
-    figures = figures_of(rows) | {"source": "masks" if asked.masks else "chain"} | versions()
+    figures = (
+        figures_of(rows) | overlaps_of(rows) | {"source": "masks" if asked.masks else "chain"} | versions()
+    )
     for name, value in figures.items():
         print(f"{name:34} {shown(value)}")
     if asked.json:

@@ -115,7 +115,7 @@ def measure(
     >>> canalis.measure(volume).narrowest.residual_ap_mm  # doctest: +SKIP
     9.4
     """
-    measurements, _ = _measure(volume, None, hint, progress, Stopwatch())
+    measurements, _ = measure_with_outlines(volume, hint=hint, progress=progress)
     return measurements
 
 
@@ -155,7 +155,9 @@ def measure_to_folder(
     with watch.stage("read"):
         volume = read_volume(source, options.series, progress=progress)
         drawn = None if options.label_map is None else read_drawn(options.label_map, volume)
-    measurements, segmentation = _measure(volume, drawn, options.hint, progress, watch)
+    measurements, segmentation = measure_with_outlines(
+        volume, drawn=drawn, hint=options.hint, progress=progress, watch=watch
+    )
     with result_folder(folder) as beside:
         _write(beside, measurements, segmentation, volume, options, watch)
     return Result(measurements, dict(watch.seconds), folder)
@@ -207,14 +209,34 @@ def _levels_of(mask: Mask) -> LevelNaming:
     return LevelNaming(True, "hint", f"Levels as named in the label map: {named[0]} to {named[-1]}.")
 
 
-def _measure(
+def measure_with_outlines(
     volume: Volume,
-    drawn: Segmentation | None,
-    hint: tuple[str, float] | None,
-    progress: Progress | None,
-    watch: Stopwatch,
+    *,
+    drawn: Segmentation | None = None,
+    hint: tuple[str, float] | None = None,
+    progress: Progress | None = None,
+    watch: Stopwatch | None = None,
 ) -> tuple[Measurements, Segmentation | None]:
-    """Return the measurements, and what they were measured on unless the scan was refused."""
+    """Return the measurements of a CT, and the outlines that they were taken on.
+
+    Parameters
+    ----------
+    volume : Volume
+        The CT.
+    drawn : Segmentation, optional
+        What a person drew, measured in place of the networks' outlines.
+    hint : tuple of str and float, optional
+        As for :func:`measure`.
+    progress : callable, optional
+        Called as the work goes on.
+    watch : Stopwatch, optional
+        Told the time of each stage.
+
+    Returns
+    -------
+    Measurements, Segmentation or None
+        None where the scan was refused.
+    """
     from canalis.measurement import measure_segmentation
     from canalis.measurement.refined import refine_segmentation
     from canalis.segment.guard import (
@@ -225,6 +247,7 @@ def _measure(
         why_no_ct,
     )
 
+    watch = watch or Stopwatch()
     empty = why_empty(volume) or (why_no_ct(volume) if drawn is None else None)
     if empty is not None:
         return _refused(volume, empty), None
