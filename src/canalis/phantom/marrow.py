@@ -16,6 +16,7 @@ PATCHES_MM = (2.0, 4.5)  # blur of the uneven patches
 LARGEST_BLUR = (10.0, 16.0, 16.0)  # of them in voxels, so that a block holds several
 MOST_UNEVEN = 0.3  # SD of the patches, as a share of the mean
 VEINED_SHARE = 0.7  # of necks: marrow thinned where the basivertebral veins gather behind the cortex
+BRIDGE_EDGE_MM = 0.4  # over which the shell over a vein's mouth gives way to it
 BELOW_C7 = 0.78  # density of thoracic bodies to cervical ones
 
 
@@ -94,6 +95,28 @@ class Marrow:
         mean = self.mean_hu * (BELOW_C7 if v.index >= C7 else 1.0)
         kept = self.veins.kept(v, canal, x, y, s)
         return np.asarray(mean * (1 + self.patches[at]) * kept + self.grain_hu * self.grain[at])
+
+
+def vein_share(v: Vertebra, canal: CanalSection, x: Array, y: Array, s: Array) -> Array:
+    """Return how much of each place is the channel of a body's basivertebral vein, 0 to 0.7.
+
+    Parameters
+    ----------
+    v : Vertebra
+        Which.
+    canal : CanalSection
+        At the places.
+    x, y, s : ndarray of shape (n,)
+        Spine coordinates of the places, mm.
+    """
+    if v.index < C2:
+        return np.zeros_like(s)
+    behind = y - canal.front(x)
+    q = np.sqrt(
+        (x / v.vein.wide) ** 2 + ((s - v.s_mm) / v.vein.high) ** 2 + (behind / (v.depth * v.vein.deep)) ** 2
+    )
+    under = np.clip(0.5 - (behind + v.vein.bridge) / BRIDGE_EDGE_MM, 0, 1) if v.vein.bridge else 1.0
+    return np.asarray(np.clip((1 - q) * 2, 0, 0.7) * under, dtype=np.float32)
 
 
 def draw_marrow(

@@ -15,6 +15,29 @@ C1, C2, C7, T1 = 0, 1, 6, 7
 
 
 @dataclass(frozen=True, slots=True)
+class Vein:
+    """The channel of a body's basivertebral vein, a half ellipsoid on the posterior wall.
+
+    Attributes
+    ----------
+    wide, high : float
+        Half its size to the sides, and up and down, mm.
+    deep : float
+        How far it runs into the body, as a share of the body's depth.
+    bridge : float
+        Thickness of the bone that closes its mouth, mm; 0 where it is open.
+    hu : float
+        Density of what it holds.
+    """
+
+    wide: float = 3.0
+    high: float = 1.5
+    deep: float = 0.35
+    bridge: float = 0.0
+    hu: float = 90.0
+
+
+@dataclass(frozen=True, slots=True)
 class Vertebra:
     """The sizes of one vertebra, mm and degrees."""
 
@@ -72,6 +95,7 @@ class Vertebra:
     """Width of a gap in the posterior arch of C1, mm."""
     hollow: tuple[float, float] = (0.0, 2.0)
     """How far the middle of its posterior wall lies before the corners, mm, and the power of that curve."""
+    vein: Vein = Vein()
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 
 from canalis.phantom.anomalies import plan_block, slipped, with_anomalies
 from canalis.phantom.curve import TABLE_STEP_MM, SpineCurve, bend
-from canalis.phantom.neck import C1, C2, C7, NAMES, OPERATIONS, T1, Neck, Vertebra
+from canalis.phantom.neck import C1, C2, C7, NAMES, OPERATIONS, T1, Neck, Vein, Vertebra
 from canalis.phantom.operations import operated, plan_operation
 from canalis.phantom.wall_shifts import wall_shifts
 
@@ -38,6 +38,8 @@ COBB_MEAN_DEG, COBB_SD_DEG, COBB_RANGE_DEG = 11.0, 11.0, (-20.0, 40.0)  # supine
 T1_TILT_MEAN_DEG, T1_TILT_SD_DEG = 25.0, 6.0
 DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
 VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three times that of worn ones
+LOW_DISCS_SHARE, LOW_DISCS = 0.15, (0.4, 0.75)  # of necks: all their discs as low as this share of the usual
+OPEN_VEIN_SHARE, BRIDGE_MM = 0.4, (0.3, 1.5)  # of bodies; of the bone over the mouths of the others
 OPERATED_SHARE = 0.04
 THIN_BONE_SHARE, DENSE_BONE_SHARE = 0.1, 0.08
 HOLLOW_SD_MM, HOLLOW_MOST_MM = 0.6, 1.6
@@ -64,6 +66,9 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     female = bool(rng.random() < 0.45)
     size = float(np.clip(rng.normal(0.92 if female else 1.0, 0.06), 0.78, 1.18))
     heights, discs = _heights(rng, size)
+    apart = rng.spawn(1)[0]  # so that what is drawn after stays as it is
+    if apart.random() < LOW_DISCS_SHARE:
+        discs = np.maximum(discs * apart.uniform(*LOW_DISCS), 1.0)
     block = plan_block(rng)
     if block is not None:
         discs[block] = min(float(rng.uniform(1.0, 2.5)), discs[block])
@@ -73,7 +78,9 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     vertebrae = with_anomalies(rng, slipped(rng, vertebrae), block)
     density = _density(rng)
     compact = float(rng.uniform(*SHELL_COMPACTNESS))
-    vertebrae = tuple(replace(_with_cortex(v, density), shell=compact) for v in vertebrae)
+    vertebrae = tuple(
+        replace(_with_cortex(v, density), shell=compact, vein=_vein(apart, v)) for v in vertebrae
+    )
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
     neck = Neck(
         curve=_curve(rng, places, s_mm),
@@ -200,6 +207,17 @@ def _with_cortex(v: Vertebra, density: float) -> Vertebra:
     """Return a vertebra whose cortex is as thin as its bone is weak."""
     share = float(np.sqrt(density))
     return replace(v, cortex_body=v.cortex_body * share, cortex_arch=v.cortex_arch * share)
+
+
+def _vein(rng: np.random.Generator, v: Vertebra) -> Vein:
+    open_mouth = rng.random() < OPEN_VEIN_SHARE
+    return Vein(
+        wide=float(rng.uniform(1.5, 5.0)),
+        high=float(rng.uniform(0.6, 1.2)) * (1.0 + 0.5 * v.concavity),
+        deep=float(rng.uniform(0.2, 0.5)),
+        bridge=0.0 if open_mouth else float(rng.uniform(*BRIDGE_MM)),
+        hu=float(rng.uniform(40, 130)),
+    )
 
 
 def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:

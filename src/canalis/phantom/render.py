@@ -8,10 +8,11 @@ from scipy.ndimage import binary_dilation
 
 from canalis.phantom.balls import balls, paint
 from canalis.phantom.canal import CanalSection, canal_at, smooth_max, smooth_min
+from canalis.phantom.contents import Contents, draw_contents
 from canalis.phantom.curve import Lattice, spine_lattice
 from canalis.phantom.growth import EVERY_BONE, Growth
 from canalis.phantom.hardware import METAL_HU
-from canalis.phantom.marrow import Marrow, draw_marrow
+from canalis.phantom.marrow import Marrow, draw_marrow, vein_share
 from canalis.phantom.neck import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
@@ -29,7 +30,6 @@ SIDE_MM, FRONT_MM, BACK_MM, ABOVE_MM, BELOW_MM = 46.0, 36.0, 62.0, 30.0, 52.0
 CANAL_SIDE_MM = 27.0  # no canal with what bounds it reaches farther from its middle
 CELL_MM, CELL_MARGIN_MM = 2.4, 2.0  # bone is looked for in cells first, and drawn in those near it
 LEAST_CELL = 8  # voxels in a cell: on coarser grids the search costs what it saves
-CORD_HU = 36.0
 CANAL_EDGE_MM = 1.2  # outside the canal its contents are drawn no farther
 GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther from it
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
@@ -84,7 +84,18 @@ def render(
     low, high = np.array([x[0], y[0], fine_z[0]]), np.array([x[-1], y[-1], fine_z[-1]])
     spine = spine_lattice(neck.curve, np.maximum(low, _reach(neck)[0]), np.minimum(high, _reach(neck)[1]))
     painter = _Painter(
-        neck, growths, scanner, spine, marrow, hu, structure, level, fine_z, y, x, _contents(rng)
+        neck,
+        growths,
+        scanner,
+        spine,
+        marrow,
+        hu,
+        structure,
+        level,
+        fine_z,
+        y,
+        x,
+        draw_contents(rng, scanner.sac_hu),
     )
     canals = [b for v in neck.vertebrae if (b := painter.canal_box(v)) is not None]
     for box in canals:
@@ -135,16 +146,6 @@ def _soft_tissue(
         other = structure[tuple(ribs.T)] == Structure.OTHER_RIB
         level[tuple(ribs.T)] = np.where(other, rib_level(neck, s), C7 + 2)
     return hu, structure, level
-
-
-def _contents(rng: np.random.Generator) -> dict[str, float]:
-    return {
-        "cord_ap": float(rng.normal(7.8, 0.6)),
-        "cord_lr": float(rng.normal(12.8, 1.0)),
-        "sac": float(rng.uniform(0.7, 0.95)),
-        "fat": float(rng.uniform(-90, 20)),
-        "cord_y": float(rng.uniform(-1.0, 1.5)),
-    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +204,7 @@ class _Painter:
     z_mm: NDArray[np.float64]
     y_mm: NDArray[np.float64]
     x_mm: NDArray[np.float64]
-    contents: dict[str, float]
+    contents: Contents
 
     def bone_box(self, v: Vertebra) -> _Box | None:
         """Return the voxels near a vertebra's bones, or None where it lies outside the scan."""
@@ -310,16 +311,9 @@ class _Painter:
     def paint_canal(self, box: _Box) -> None:
         """Draw cord, fluid and fat, and label the anatomical canal as residual."""
         inside = np.flatnonzero(box.from_canal < CANAL_EDGE_MM)
-        x, y, d, canal = box.x[inside], box.y[inside], box.from_canal[inside], box.canal.where(inside)
-        c = self.contents
-        q = np.sqrt(
-            (x / (c["cord_lr"] / 2)) ** 2
-            + ((y - c["cord_y"]) / (np.minimum(c["cord_ap"], canal.ap * 0.75) / 2)) ** 2
-        )
-        cord = np.clip(0.5 - (q - 1) * 3.5 / 0.8, 0, 1)
-        sac = np.clip(0.5 - (d + (1 - c["sac"]) * canal.ap / 2) / 0.8, 0, 1)
-        value = c["fat"] + sac * (self.scanner.sac_hu - c["fat"])
-        self.hu.reshape(-1)[box.at[inside]] = value + cord * (CORD_HU - value)
+        part = box.where(inside)
+        hu = self.contents.density(part.vertebra, part.canal, part.x, part.y, part.s, part.from_canal)
+        self.hu.reshape(-1)[part.at] = hu
         self._label(box, box.from_canal < 0, Structure.RESIDUAL_CANAL, box.vertebra.index + 1)
 
     def paint_bones(self, box: _Box) -> None:
@@ -337,7 +331,7 @@ class _Painter:
         part = box.where(near)
         inner = np.clip(0.5 - (whole[near] + found.cortex[near]) / self._softness, 0, 1)
         value = self._bone_density(part, 1 - found.compact[near] * (1 - inner))
-        value = value + self._cleft(part) * (np.float32(90.0) - value)
+        value = value + vein_share(v, part.canal, part.x, part.y, part.s) * (np.float32(v.vein.hu) - value)
         self._blend(part, whole[near], value)
         outside = box.from_canal >= 0
         self._label(box, (whole < 0) & (found.bare >= 0) & outside, Structure.OSTEOPHYTE, level)
@@ -407,17 +401,6 @@ class _Painter:
         high = (box.s - middle) / CORE_MM
         q = np.sqrt(((box.x - off) / wide) ** 2 + (depth / deep) ** 2 + high**2)
         return np.asarray(v.disc_hu + (v.core_hu - v.disc_hu) * np.clip((1 - q) * 3, 0, 1), np.float32)
-
-    def _cleft(self, box: _Box) -> Array:
-        """Return how much of each voxel is the basivertebral vein's channel."""
-        v = box.vertebra
-        if v.index < C2:
-            return np.zeros_like(box.s)
-        high = 1.0 + 0.5 * v.concavity
-        depth = v.depth * 0.35
-        behind = box.y - box.canal.front(box.x)
-        q = np.sqrt((box.x / 3.0) ** 2 + ((box.s - v.s_mm) / high) ** 2 + (behind / depth) ** 2)
-        return np.asarray(np.clip((1 - q) * 2, 0, 0.7), dtype=np.float32)
 
     def _blend(self, box: _Box, distance: Array, value: Array) -> None:
         share = np.clip(0.5 - distance / self._softness, 0, 1)

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 LARGEST_RENDER_STEP_MM = 1.05  # thicker slices are averages of steps no larger than this
 FWHM_TO_SIGMA = 1 / 2.355
 HU_RANGE = (-1024, 3071)
+PLAIN_SHARE, CONTRAST_HU = 0.92, (120, 900)  # of scans; of the sac of the others (myelography)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,7 @@ def with_look(scanner: Scanner, rng: np.random.Generator) -> Scanner:
         trabecular_hu=float(np.clip(rng.normal(320, 90), 110, 620)),
         texture_hu=float(rng.uniform(25, 95)),
         cortex_hu=float(rng.uniform(950, 1800)),
-        sac_hu=float(rng.uniform(5, 32)) if rng.random() < 0.92 else float(rng.uniform(250, 900)),
+        sac_hu=float(rng.uniform(5, 32)) if rng.random() < PLAIN_SHARE else float(rng.uniform(*CONTRAST_HU)),
     )
 
 

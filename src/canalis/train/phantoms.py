@@ -27,6 +27,7 @@ from canalis.volume import Volume
 SIDE_MM, FRONT_MM, BACK_MM = 40.0, 42.0, 44.0  # beyond the canal's middle: more than the fine pass looks at
 WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
 MARGIN_MM = 5.0
+NEAR_BOUNDARY_SHARE = 0.35  # of necks: ends of masses where the type changes, and so the shortest masses
 REDUCED_PIXEL_MM = 2.0  # larger ones were averaged after the scan
 TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
 """What a scanner with voxels of its own has in common with the one that was planned."""
@@ -44,7 +45,8 @@ def make_phantom_case(seed: int, folder: Path) -> None:
     """
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
     neck = plan_neck(streams[0])
-    growths = plan_growths(streams[1], neck, Wanted())
+    near = bool(streams[1].spawn(1)[0].random() < NEAR_BOUNDARY_SHARE)
+    growths = plan_growths(streams[1], neck, Wanted(near_boundary=near))
     fine = draw_fine(streams[2], neck, growths)
     coarse = draw_coarse(streams[3], neck, growths)
     write_case(folder, seed, fine=fine, coarse=coarse, source=phantom_source())
