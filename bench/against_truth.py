@@ -27,7 +27,7 @@ from canalis.labels import (
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.measurement import measure_segmentation
-from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.measurement.measurements import PLANE_NUMBERS, Measurements, PlaneMeasurement
 from canalis.phantom import Phantom, make_phantom
 from canalis.phantom.ossification import Wanted
 from canalis.phantom.structures import Structure
@@ -42,20 +42,8 @@ THICKNESS_MM = (2.5, 12.0)
 THICKNESS_LOG_MEAN, THICKNESS_LOG_SD = np.log(4.8), 0.42  # surgical series: 5.5 ± 1.8 mm
 NEAR_EVERY, NONE_EVERY = 3, 6
 QUICK, FULL = 24, 300
-PLANE_FIELDS = (
-    "canal_ap_mm",
-    "canal_lr_mm",
-    "canal_area_mm2",
-    "ossification_thickness_mm",
-    "ossification_bone_thickness_mm",
-    "ossification_width_mm",
-    "ossification_area_mm2",
-    "occupying_ratio_percent",
-    "occupying_ratio_midline_percent",
-    "area_occupying_ratio_percent",
-    "residual_ap_mm",
-    "torg_pavlov_ratio",
-)
+NOT_COMPARED = ("thickness_offset_mm", "thickness_canal_ap_mm", "confidence")
+PLANE_FIELDS = tuple(name for name in PLANE_NUMBERS if name not in NOT_COMPARED)
 NECK_FIELDS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm")
 TYPES = ("continuous", "segmental", "mixed", "localized", None)
 SURGEONS_CUTS = (50.0, 60.0)  # percent: a ratio below one must not read above the other

@@ -207,20 +207,7 @@ def metal_in_canal(metal_lps: NDArray[np.float64]) -> list[ScanWarning]:
 
 
 def contrast_in_canal(mask: Mask, volume: Volume) -> list[ScanWarning]:
-    """Return a warning where contrast fills the canal around the cord, as in a CT myelogram.
-
-    Parameters
-    ----------
-    mask : Mask
-        Labels of :mod:`canalis.labels` on the CT's voxels.
-    volume : Volume
-        The CT.
-
-    Returns
-    -------
-    list of ScanWarning
-        One at most.
-    """
+    """Return a warning where contrast fills the canal around the cord, as in a CT myelogram; one at most."""
     canal = mask.labels == RESIDUAL_CANAL
     if not canal.any():
         return []

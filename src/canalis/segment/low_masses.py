@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from canalis.labels import LEVELS, disc_name
+from canalis.segment.assemble import LEAST_MASS_MM3
 from canalis.segment.classes import Fine
 from canalis.segment.column import Column
 from canalis.segment.fcn import FineMap
@@ -24,7 +25,6 @@ LOW_MM: Final = 12.0  # chosen: a disc of 6 mm and a rim of 3 mm on each side of
 LEAST_MEAN: Final = 0.9
 """Mean probability of ossification of a low piece. Of 24 validation phantoms 14 of 15 true low pieces have
 0.91 to 0.99, one of 25 mm³ has 0.82; of 9 false ones 7 have 0.73 to 0.89, two 0.94."""
-LEAST_TOLD_MM3: Final = 8.0  # a smaller piece is a few voxels of noise
 
 
 def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineMap, tuple[float, ...]]:
@@ -53,7 +53,7 @@ def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineM
         low = own.shape[0] * step <= LOW_MM
         if low and seen.ossification[box][own].mean() < 255 * LEAST_MEAN:
             unsure[box] |= own
-            if own.sum() * voxel >= LEAST_TOLD_MM3:
+            if own.sum() * voxel >= LEAST_MASS_MM3:
                 heights.append(seen.grid.origin_lps[2] + step * (box[0].start + box[0].stop - 1) / 2)
     if not unsure.any():
         return seen, ()
