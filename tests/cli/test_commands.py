@@ -93,3 +93,13 @@ def test_several_phantoms_are_named_by_their_seeds(run, tmp_path):
         truth = json.loads((ran.out / seed / "truth.json").read_text())
         assert truth["ossification"]["present"] is False
         assert (ran.out / seed / "ct.nii.gz").is_file()
+
+
+def test_the_demo_ends_in_a_whole_result(run, tmp_path):
+    ran = run("demo", "--out", tmp_path / "demo", out=tmp_path / "demo")
+    assert ran.exit_code == 0
+    assert "measured: " in ran.stdout
+    found = json.loads((tmp_path / "demo" / "result" / "measurements.json").read_text())["ossification"]
+    assert found["type"] == "continuous"
+    assert found["levels"] == ["C4", "C5"]
+    assert (tmp_path / "demo" / "result" / "report.html").stat().st_size > 10_000
