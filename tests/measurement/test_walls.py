@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from canalis.measurement import measure_segmentation
 from canalis.segment.segmentation import Segmentation
@@ -106,8 +107,8 @@ def test_planes_near_metal_in_the_canal_are_refused_and_the_rest_measured(make_n
             assert other == one
 
 
-def double_layered(make_neck, plans, strip_hu, strip_mm):
-    """A 5 mm plate of 900 HU with a strip inside it, 1 mm from its back."""
+def double_layered(make_neck, plans, strip_hu, strip_mm, fwhm_mm=0.0):
+    """A 5 mm plate of 900 HU with a strip inside it, 1 mm from its back, blurred in the plane."""
     plan, growth, top = plans
     neck = plan(growths=(growth(top(1), top(2) + 12, 5.0, width_mm=12),))
     segmentation, volume = make_neck(neck)
@@ -119,6 +120,8 @@ def double_layered(make_neck, plans, strip_hu, strip_mm):
     hu = volume.hu.copy()
     hu[segmentation.mask.labels == 2] = 900
     hu[thinner & ~inner] = strip_hu
+    blur = fwhm_mm / 2.355 / np.array(volume.spacing_mm)
+    hu = ndimage.gaussian_filter(hu.astype(np.float32), (0, blur[1], blur[2]))
     return measure_segmentation(Segmentation(segmentation.mask, segmentation.levels), replace(volume, hu=hu))
 
 
@@ -126,6 +129,17 @@ def test_plate_strip_and_rim_are_a_double_layer_candidate(make_neck, plans):
     found = double_layered(make_neck, plans, 80, 1.2).ossification.double_layer_sign
     assert found.candidate
     assert {"C4", "C5"} <= set(found.planes)
+
+
+def test_a_strip_that_a_soft_kernel_fills_is_told(make_neck, plans):
+    found = double_layered(make_neck, plans, 80, 1.2, fwhm_mm=1.6).ossification.double_layer_sign
+    assert {"C4", "C5"} <= set(found.planes)
+
+
+@pytest.mark.parametrize("fwhm_mm", [0.6, 1.6])
+def test_a_faint_strip_is_no_double_layer(make_neck, plans, fwhm_mm):
+    measured = double_layered(make_neck, plans, 650, 1.2, fwhm_mm=fwhm_mm)
+    assert measured.ossification.double_layer_sign.candidate is False
 
 
 def test_a_dense_mass_is_no_double_layer(make_neck, plans):
