@@ -30,12 +30,9 @@ SLAB_MM = 2.0  # to each side of the headline over which densities are averaged,
 PROFILE_STEP_MM = 0.1
 BEYOND_MM = 1.0  # behind the mass that the profile begins
 MOST_BAND_HU = 380.0  # of the band without blur, as far as a fit can tell; marrow of a core is 200 to 550
-LEAST_MISSING_MM = (
-    0.4  # of bone that the band lacks: its width times the share of the mass's density it lacks
-)
-MOST_MISFIT = (
-    0.06  # of the mass's density, root mean square: other profiles than rim, band and plate fit worse
-)
+WIDEST_BAND_MM = 2.25  # a fit at its bound of 2.3 is a core that is wider still
+LEAST_MISSING_MM = 0.4  # of bone that the band lacks: its width times the share of density it lacks
+MOST_MISFIT = 0.06  # of the mass's density, root mean square: what is no rim, band and plate fits worse
 LEAST_SHARE = 0.3  # of the places thick enough to tell
 FITTED_MM = 5.0  # from the back of the mass: rim, band and the plate's beginning
 LEAST_POINTS = 25  # of a profile, 0.1 mm apart
@@ -126,7 +123,8 @@ def _banded(profile: tuple[Floats, float]) -> bool:
     fitted, misfit = _fit(np.asarray(depth[used], dtype=np.float64), hu[used])
     mass_hu, band_mm, band_hu = fitted[3], fitted[5], fitted[6]
     missing = band_mm * (1 - band_hu / mass_hu)
-    return bool(misfit < MOST_MISFIT and band_hu < MOST_BAND_HU and missing > LEAST_MISSING_MM)
+    narrow, dark = band_mm < WIDEST_BAND_MM, band_hu < MOST_BAND_HU
+    return bool(misfit < MOST_MISFIT and narrow and dark and missing > LEAST_MISSING_MM)
 
 
 def _fit(depth: Floats, hu: Floats) -> tuple[Floats, float]:
