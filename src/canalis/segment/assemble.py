@@ -16,7 +16,7 @@ from canalis.labels import (
     RESIDUAL_CANAL,
     VERTEBRA_WITHOUT_LEVEL,
 )
-from canalis.segment.classes import Coarse, Fine
+from canalis.segment.classes import LEVEL_CLASSES, Coarse, Fine
 from canalis.segment.column import Column, own_place
 from canalis.segment.fcn import CANAL_CLASSES, FineMap
 from canalis.segment.grids import look_up
@@ -35,6 +35,8 @@ AXIS_BODY_MM: Final = 20.0  # from the dens's base to the lower endplate of a ma
 SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline: of an adult's body
 SOLID_WIDTHS_MM: Final = np.arange(-7.0, 7.1, 0.5)  # between the uncinate processes
 SOLID_STEP_MM: Final = 0.5  # no coarser than the fine grid
+READ_OVER_MM: Final = 17  # along the canal: about a body
+READ_WELL: Final = 0.8  # of what is read there must be the counted level
 COARSE_PIXEL_MM: Final = 1.5
 """Over this, lengths are not given, and levels matter more than edges."""
 
@@ -139,7 +141,10 @@ def _level_by_place(along_mm: NDArray[np.float64], column: Column, first: int) -
 def _level_by_shape(
     places: NDArray[np.float64], found: Located, column: Column, first: int, along_mm: NDArray[np.float64]
 ) -> NDArray[np.intp]:
-    """Return the level that the coarse network reads at arches, moved to agree with the count."""
+    """Return the level that the coarse network reads at arches, moved to agree with the count.
+
+    Where it reads the bodies beside them otherwise than they were counted, arches go by their place.
+    """
     shift = _shift(column, first)
     distance, nearest = ndimage.distance_transform_edt(
         found.structure != Coarse.ARCH, sampling=found.grid.spacing_mm, return_indices=True
@@ -150,8 +155,19 @@ def _level_by_shape(
     by_place = _level_by_place(along_mm, column, first)
     # Arches hang lower than their bodies; C1's lies beside the dens. Further off, the reading is wrong.
     plausible = (distance[at] < 6) & (read <= by_place) & (read >= by_place - 1)
-    top = (by_place <= C2) & (read >= 0)
-    return np.where(plausible | top, read, by_place)
+    top = (by_place <= C2) & (read >= 0) & (read <= C2)
+    usable = (plausible | top) & _read_well(along_mm, column, first)
+    return np.where(usable, read, by_place)
+
+
+def _read_well(along_mm: NDArray[np.float64], column: Column, first: int) -> NDArray[np.bool_]:
+    """Return at which places the coarse pass reads the bodies beside them as they were counted."""
+    mm = np.arange(len(column.votes))
+    level = np.clip(_level_by_place(mm.astype(float), column, first), 0, LEVEL_CLASSES - 1)
+    agreeing = ndimage.uniform_filter1d(column.votes[mm, level], READ_OVER_MM)
+    read = ndimage.uniform_filter1d(column.votes.sum(axis=1), READ_OVER_MM)
+    share = agreeing / np.maximum(read, 1e-6)
+    return np.asarray(np.interp(along_mm, mm, share) > READ_WELL)
 
 
 def _shift(column: Column, first: int) -> int:

@@ -94,6 +94,8 @@ class Column:
         Whether a disc was seen below each but the last.
     slope : ndarray of shape (n,)
         How far the bodies' own planes fall for each mm to the front, millimetre by millimetre.
+    votes : ndarray of shape (n, 10)
+        What the coarse pass reads of levels in the bodies there.
     """
 
     vertebrae: tuple[Vertebra, ...]
@@ -101,6 +103,7 @@ class Column:
     rib: int | None
     discs: tuple[bool, ...] = ()
     slope: Floats = field(default_factory=lambda: np.zeros(1))
+    votes: Floats = field(default_factory=lambda: np.zeros((1, LEVEL_CLASSES)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,7 +150,7 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
     vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
     seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
     dens = find_dens(vertebrae, classes, found, tube, slope)
-    return Column(vertebrae, dens, _rib_of(vertebrae, dens, found, tube, slope), seen, slope)
+    return Column(vertebrae, dens, _rib_of(vertebrae, dens, found, tube, slope), seen, slope, votes)
 
 
 def _span(bony: Floats, votes: Floats) -> tuple[int, int]:
