@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,23 @@ def test_arches_carry_the_label_that_the_coarse_pass_reads(
     found = segmented(monkeypatch, spine, 830.0, 1030.0)
     for level in (0, 2, 4, 6):
         z = spine.middle_z(level) if level else spine.magnum_z - 14
+        y = 40 + spine.bow_mm * np.sin((spine.magnum_z - z) / 60) + 9.5
+        k, row, column = np.rint(found.mask.to_index(np.array([3.0, y, z]))).astype(int)
+        assert found.mask.labels[k, row, column] == FIRST_VERTEBRA + level
+
+
+def test_arches_go_by_their_place_where_levels_are_read_too_far_apart(
+    monkeypatch: pytest.MonkeyPatch, make_spine: Callable[..., Any]
+) -> None:
+    spine = make_spine()
+    seen = spine.located(830.0, 1030.0)
+    z = seen.grid.origin_lps[2] + seen.grid.spacing_mm[0] * np.arange(seen.grid.shape[0])
+    down = np.floor((spine.magnum_z - z - 44.5) / 23.0)[:, None, None]  # the bodies lie 19 mm apart
+    stretched = np.where(seen.level >= 2, np.clip(2 + down, 2, 9), seen.level).astype(np.uint8)
+    monkeypatch.setattr(spine.__class__, "located", lambda *a: replace(seen, level=stretched))
+    found = segmented(monkeypatch, spine, 830.0, 1030.0)
+    for level in (4, 5, 6, 7):
+        z = spine.middle_z(level)
         y = 40 + spine.bow_mm * np.sin((spine.magnum_z - z) / 60) + 9.5
         k, row, column = np.rint(found.mask.to_index(np.array([3.0, y, z]))).astype(int)
         assert found.mask.labels[k, row, column] == FIRST_VERTEBRA + level
