@@ -42,6 +42,14 @@ def tube(*, mass, spacing=SPACING, blur_mm=EDGE_BLUR_MM, mass_from_mm=4.0):
     return segmentation, Volume(hu.astype(np.int16), affine, Acquisition("array", SHAPE[0], spacing))
 
 
+def beside_the_tube(segmentation):
+    """Return x and y from the tube's middle, and the distance to it, mm."""
+    index = np.stack(np.meshgrid(*map(np.arange, SHAPE), indexing="ij"), axis=-1)
+    x, y, z = np.moveaxis(segmentation.mask.to_lps(index.astype(float)), -1, 0)
+    x = x - 0.04 * (z - 930)
+    return x, y, np.hypot(x, y)
+
+
 def edge_mm(probability, way):
     """Where the probability falls below one half on a line from the canal's middle, halfway up."""
     middle = np.array([0.04 * (933 - 930), 0.0, 933.0])
@@ -65,6 +73,26 @@ def test_an_edge_that_is_too_wide_comes_to_the_bone(blur_mm):
     assert refinement.refined_at((0.1, 0.0, 933.0))
     assert not refinement.refined_at((0.1, 0.0, 1200.0))
     assert refinement.warnings == ()
+
+
+def test_a_front_wall_left_before_thin_bone_comes_to_its_back():
+    segmentation, volume = tube(mass=False)
+    x, y, radius = beside_the_tube(segmentation)
+    ahead = (y < -3) & (np.abs(x) < 6)
+    shell = ahead & (radius >= RADIUS_MM) & (radius < RADIUS_MM + 2.2)  # over a vein, or thin marrow
+    hu = np.where(shell, 450, volume.hu).astype(np.int16)
+    deep = np.where(ahead, RADIUS_MM + 2.2, RADIUS_MM)
+    canal = np.rint(255 * ndtr((deep - radius) / EDGE_BLUR_MM)).astype(np.uint8)
+    labels = np.where(radius < deep, RESIDUAL_CANAL, np.where(radius < 20, C4, 0)).astype(np.uint8)
+    too_deep = replace(
+        segmentation,
+        mask=Mask(labels, segmentation.mask.affine),
+        canal=Probability(canal, segmentation.mask.affine),
+    )
+    refined, _ = refine_segmentation(too_deep, replace(volume, hu=hu))
+    assert edge_mm(too_deep.canal, (0, -1, 0)) == pytest.approx(RADIUS_MM + 2.2, abs=0.2)
+    assert edge_mm(refined.canal, (0, -1, 0)) == pytest.approx(RADIUS_MM, abs=0.4)
+    assert edge_mm(refined.canal, (0, 1, 0)) == pytest.approx(RADIUS_MM, abs=0.25)
 
 
 def test_the_label_map_follows_the_edge_and_bone_takes_what_the_canal_leaves():

@@ -28,7 +28,7 @@ from canalis.report.methods import chosen_rules
         (opened, "REMOVED_MM", 9.5, "9.5 mm of it"),
         (ossification, "PLATEAU_MM", 0.35, "within 0.35 mm of the greatest"),
         (masses, "BRIDGING_GAP_MM", 1.25, "dips of up to 1.25 mm"),
-        (double_layer, "LEAST_DIP", 0.35, "less dense by 35%"),
+        (double_layer, "LEAST_MISSING_MM", 0.7, "lacking bone worth 0.7 mm"),
         (double_layer, "WIDEST_BAND_MM", 2.7, "at most 2.7 mm wide"),
         (double_layer, "LEAST_RUN_MM", 3.5, "over 3.5 mm of the neck"),
         (apart, "DISC_SHARE", 0.65, "where 65% of it lies between endplates"),

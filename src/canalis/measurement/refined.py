@@ -49,6 +49,10 @@ FURTHEST_MM = 2.0  # that a point is moved
 AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may be a rim
 FRONT = slice(POINTS * 3 // 8, POINTS * 5 // 8 + 1)  # within 45 degrees of the way to the bodies
 LEAST_SEEN = 60  # free points there, to say how far off the network's front wall lies in a scan
+SHELL_WITHIN_MM, LUMEN_MM = 3.0, 2.0  # from the contour inwards: where bone may be; then canal
+LEAST_SHELL_HU, SHELL_LEVEL = 150.0, 0.6  # of bone over the canal; of that, where bone ends
+LEAST_DEEP_MM = 1.2  # behind the contour: a soft edge falls as far within 0.5 mm
+SHELL_BLUR = 1.0  # pixels
 BESIDE_BONE_MM = 2.5  # of bone, what the canal leaves is bone
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
 EDGE_BYTE = 128  # of a probability: one half
@@ -349,12 +353,53 @@ def _moves(
     normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
     normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
     moved = ((snakes.contours_mm + ticks[0] - start) * normal).sum(axis=-1)
+    bare = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies, within_mm=SHELL_WITHIN_MM)
+    shelled = at_bodies[:, None] & bare
+    moved -= np.where(shelled, _behind_shell(images, snakes.contours_mm, normal), 0.0)
     settled = np.asarray(snakes.converged, dtype=bool)
     moved = np.where(settled[:, None] & free, np.clip(moved, -FURTHEST_MM, FURTHEST_MM), 0.0)
     seen = moved[:, FRONT][(settled & at_bodies)[:, None] & free[:, FRONT]]
     if len(seen) >= LEAST_SEEN:
         moved[:, FRONT] = np.where(free[:, FRONT], moved[:, FRONT], np.median(seen))
     return moved, settled
+
+
+def _behind_shell(images: NDArray[np.float32], contours_mm: Floats, outwards: Floats) -> Floats:
+    """Return how far points of the front wall lie before the back of bone that is still behind them, mm.
+
+    A contour that starts in the basivertebral vein stops at the near side of the shell that closes its mouth.
+
+    Parameters
+    ----------
+    images : ndarray of shape (K, rows, columns)
+        HU.
+    contours_mm : ndarray of shape (K, POINTS, 2)
+        Where the contours settled, mm from the first pixel.
+    outwards : ndarray of shape (K, POINTS, 2)
+        Unit normals of the outlines.
+
+    Returns
+    -------
+    ndarray of shape (K, POINTS)
+        0 where density falls from the point on, and beside the front.
+    """
+    depth = np.arange(0.0, SHELL_WITHIN_MM + LUMEN_MM, PIXEL_MM / 2)
+    soft = ndimage.gaussian_filter(images, (0, SHELL_BLUR, SHELL_BLUR))
+    back = np.zeros(contours_mm.shape[:2])
+    inner = depth > SHELL_WITHIN_MM
+    for k, image in enumerate(soft):
+        at = contours_mm[k, FRONT, None] - depth[:, None] * outwards[k, FRONT, None]
+        hu = ndimage.map_coordinates(image, at.transpose(2, 0, 1) / PIXEL_MM, order=1, mode="nearest")
+        canal = float(np.median(hu[:, inner]))
+        shell = np.where(inner, -np.inf, hu)
+        top = shell.argmax(axis=1)
+        high = shell.max(axis=1)
+        beyond = (np.arange(len(depth)) > top[:, None]) & (
+            hu <= (canal + SHELL_LEVEL * (high - canal))[:, None]
+        )
+        edge = np.where(beyond.any(axis=1), depth[beyond.argmax(axis=1)], 0.0)
+        back[k, FRONT] = np.where((high - canal >= LEAST_SHELL_HU) & (edge >= LEAST_DEEP_MM), edge, 0.0)
+    return back
 
 
 def _beside_mass(
@@ -364,15 +409,16 @@ def _beside_mass(
     middles: Floats,
     *,
     narrowed: NDArray[np.bool_],
+    within_mm: float = BESIDE_MASS_MM,
 ) -> NDArray[np.bool_]:
-    """Return which points of the outlines have a mass on them or just inside.
+    """Return which points of the outlines have a mass on them or so far inside.
 
     Ossification counts on every plane, other narrowing on those that ``narrowed`` says, shape (K,).
     """
     inwards = middles[:, None, :] - start
     inwards /= np.maximum(np.linalg.norm(inwards, axis=-1, keepdims=True), 1e-9)
     near = np.zeros(start.shape[:2], dtype=bool)
-    for depth in np.arange(0.0, BESIDE_MASS_MM + 0.1, PIXEL_MM):
+    for depth in np.arange(0.0, within_mm + 0.1, PIXEL_MM):
         points = _in_space(there, start + depth * inwards)
         if edges.ossification is not None:
             near |= _values_at(edges.ossification, points) > 0

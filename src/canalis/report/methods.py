@@ -130,10 +130,10 @@ def _ossification() -> list[Rule]:
         ),
         Rule(
             "Double-layer sign",
-            f"A dense plate, a band less dense by {double_layer.LEAST_DIP:.0%} or more and at most "
-            f"{double_layer.WIDEST_BAND_MM:g} mm wide, and a dense rim, over {double_layer.LEAST_RUN_MM:g} "
-            "mm of the neck. A candidate only: alone, 10 of 12 (Hida) and 1 of 4 (Epstein) had no dural "
-            "plane.",
+            "A dense plate, a band and a dense rim, fitted under the scan's blur: the band at most "
+            f"{double_layer.WIDEST_BAND_MM:g} mm wide and lacking bone worth "
+            f"{double_layer.LEAST_MISSING_MM:g} mm, over {double_layer.LEAST_RUN_MM:g} mm of the neck. A "
+            "candidate only: alone, 10 of 12 (Hida) and 1 of 4 (Epstein) had no dural plane.",
         ),
         Rule(
             "Apart",
