@@ -22,10 +22,12 @@ class Spine:
     dens: bool = True
     ribs: tuple[int, ...] = (7, 7)
     rib_drop_mm: float = 0.0
+    rib_to_mm: float = 60.0  # from the midline
     fused: tuple[int, ...] = ()
     last: int = 12
     bow_mm: float = 8.0
     magnum_z: float = 1000.0
+    canal_from_mm: float = 0.0  # below the foramen magnum: where the canal is first seen
 
     def middle_z(self, level: int) -> float:
         """Height of the middle of a body, of C2 below the dens."""
@@ -67,11 +69,14 @@ class Spine:
             )  # at the upper half of its vertebra
             down = u - head - 0.2 * (np.abs(left) - 13)
             put(
-                (left * side > 13) & (left * side < 60) & (np.abs(front - 10) < 6) & (np.abs(down) < 5),
+                (left * side > 13)
+                & (left * side < self.rib_to_mm)
+                & (np.abs(front - 10) < 6)
+                & (np.abs(down) < 5),
                 Coarse.FIRST_RIB,
             )
         put((u < -6) & (np.hypot(front, left) > 14) & (np.hypot(front, left) < 55), Coarse.SKULL)
-        put((np.hypot(front / 7, left / 12) < 1) & (u > 0), Coarse.CANAL)
+        put((np.hypot(front / 7, left / 12) < 1) & (u > self.canal_from_mm), Coarse.CANAL)
         return structure, level
 
     def located(self, low_z: float, high_z: float) -> Located:

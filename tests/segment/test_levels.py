@@ -1,11 +1,14 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from canalis.segment.classes import Coarse
 from canalis.segment.column import Classes, Column, divide_column
 from canalis.segment.levels import C2, T1, Named, name_levels
+from canalis.segment.locate import Located
 from canalis.segment.tube import find_tube
 
 TOP = 1030.0
@@ -13,7 +16,10 @@ FOOT = 800.0
 
 
 def counted(spine: Any, low_z: float, high_z: float, hint_z: float | None = None) -> tuple[Column, Named]:
-    found = spine.located(low_z, high_z)
+    return counted_in(spine.located(low_z, high_z), hint_z)
+
+
+def counted_in(found: Located, hint_z: float | None = None) -> tuple[Column, Named]:
     _, tube = find_tube(found.structure == Coarse.CANAL, found.grid)
     assert tube is not None
     classes = Classes(found.structure, found.grid, body=(Coarse.BODY, Coarse.DENS), disc=(Coarse.DISC,))
@@ -87,6 +93,51 @@ def test_ribs_that_differ_from_side_to_side_are_no_witness(make_spine: Callable[
 def test_fused_vertebrae_are_never_named_surely(make_spine: Callable[..., Any], pair: int) -> None:
     assert not counted(make_spine(fused=(pair,)), FOOT, TOP)[1].naming.sure
     assert not counted(make_spine(fused=(pair,), ribs=(12, 12)), 850.0, TOP)[1].naming.sure
+
+
+@pytest.mark.parametrize("canal_from_mm", [12.0, 24.0, 28.0])
+def test_a_dens_above_where_the_canal_is_first_seen_is_counted_from(
+    make_spine: Callable[..., Any], canal_from_mm: float
+) -> None:
+    spine = make_spine(ribs=(12, 12), canal_from_mm=canal_from_mm)
+    column, named = counted(spine, 850.0, TOP)
+    assert column.dens == 0
+    assert (named.naming.source, named.first) == ("dens", C2)
+
+
+def test_a_dens_far_above_where_the_canal_is_first_seen_is_not_that_vertebras(
+    make_spine: Callable[..., Any],
+) -> None:
+    column, _ = counted(make_spine(canal_from_mm=49.0), FOOT, TOP)
+    assert column.dens is None
+
+
+@pytest.mark.parametrize("left", [0, 14])
+def test_an_axis_that_the_canal_begins_beside_is_known_by_shape_and_reading(
+    make_spine: Callable[..., Any], left: int
+) -> None:
+    found = make_spine(ribs=(12, 12), canal_from_mm=12.0).located(850.0, TOP)
+    structure = found.structure.copy()
+    structure[tuple(np.argwhere(structure == Coarse.DENS)[left:].T)] = Coarse.BODY
+    column, named = counted_in(replace(found, structure=structure))
+    assert column.vertebrae[0].cut
+    assert (named.naming.source, named.first) == ("dens", C2)
+    read_otherwise = replace(found, structure=structure, level=np.maximum(found.level, 4).astype(np.uint8))
+    assert left or counted_in(read_otherwise)[0].dens is None
+
+
+@pytest.mark.parametrize("rib", [6, 7, 8])
+def test_rib_heads_that_go_no_further_are_no_witness_beside_a_dens(
+    make_spine: Callable[..., Any], rib: int
+) -> None:
+    _, named = counted(make_spine(ribs=(rib, rib), rib_to_mm=38.0), FOOT, TOP)
+    assert (named.naming.sure, named.naming.source, named.first) == (False, "dens", C2)
+
+
+def test_rib_heads_alone_name_a_scan_without_dens(make_spine: Callable[..., Any]) -> None:
+    column, named = counted(make_spine(rib_to_mm=38.0), FOOT, 945.0)
+    assert named.first is not None
+    assert (named.naming.source, named.first + (column.rib or 0)) == ("first rib", T1)
 
 
 def test_a_hint_names_a_scan_without_either_end(make_spine: Callable[..., Any]) -> None:

@@ -38,12 +38,18 @@ GAP_FOR_DISC: Final = 2.0  # of the disc seen: the gap between dens and body has
 LEAST_HEIGHT_MM: Final = 7.0
 LEAST_VOTES: Final = 5.0  # voxels of 2.5 mm that the coarse pass calls body, a millimetre: a third of a body
 LEAST_DENS_VOXELS: Final = 20  # of 2.5 mm; a whole dens has near 100
+LEAST_ON_C2: Final = 10  # where they belong to a body as tall as C2
+DENS_ABOVE_MM: Final = (
+    12.0  # the tube's upper end, where the tube begins at C2: above C3's it lies 25 or more
+)
 LEAST_C2_MM: Final = 26.0  # with the dens 34 to 44; a C3 to T1 with spurs is at most 21
+LEAST_READ_C2: Final = 0.6  # of the reading of a body that the tube's upper end cuts off
 DENS_SHARE: Final = 0.75  # of the section of C2's body that the dens has at most, partial volume included
 SECTION_MM: Final = (np.arange(3.0, 33.0, 2.0), np.arange(-16.0, 16.1, 2.0))
 """To the front and to the left of the centreline: more than any body."""
 
 LEAST_RIB_VOXELS: Final = 12
+LEAST_RIB_BEYOND: Final = 40  # farther out, where no transverse process reaches: 6 mm of a rib's length
 RIB_ABOVE_MM: Final = 4.0  # the head of the first rib lies at the upper half of T1
 RIB_HEAD_MM: Final = 42.0  # from the centreline to where a rib meets its vertebra
 MOST_APART_MM: Final = 14.0  # of the heads from their vertebra, and of one side's from the other's
@@ -283,7 +289,7 @@ def _dens_by_shape(vertebrae: tuple[Vertebra, ...], classes: Classes, tube: Tube
     areas = _sections(classes, tube)
     for i, vertebra in enumerate(vertebrae[:2]):
         top, height = int(vertebra.top_mm), vertebra.bottom_mm - vertebra.top_mm
-        if vertebra.cut or height < LEAST_C2_MM:
+        if height < LEAST_C2_MM or (vertebra.cut and vertebra.votes[C2] < LEAST_READ_C2):
             continue
         third = int(height / 3)
         upper = float(areas[top : top + third].mean())
@@ -308,12 +314,14 @@ def _dens_by_name(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube, s
         return None
     along, front, left = tube.along(places)
     here = own_place(along, front, slope)[(front > 2) & (front < 35) & (np.abs(left) < 14)]
-    if here.size < LEAST_DENS_VOXELS:
+    if here.size < LEAST_ON_C2:
         return None
     low = float(np.percentile(here, 70))  # well down the dens, above the body
     for i, vertebra in enumerate(vertebrae):
-        if vertebra.top_mm - 4 <= low <= vertebra.bottom_mm + 2:
-            return i
+        above = DENS_ABOVE_MM if i == 0 and vertebra.cut else 4
+        if vertebra.top_mm - above <= low <= vertebra.bottom_mm + 2:
+            tall = vertebra.bottom_mm - vertebra.top_mm >= LEAST_C2_MM
+            return i if here.size >= LEAST_DENS_VOXELS or tall else None
     return None
 
 
@@ -323,6 +331,7 @@ def _rib_of(
     """Return which vertebra carries the first rib: the nearest to its heads.
 
     None where it is not the one counted from the dens and lies hardly nearer: that is no disagreement.
+    Beside a dens only a rib that is followed outward counts: heads alone may be transverse processes.
     """
     _, places = _places_of(found, Coarse.FIRST_RIB)
     if not len(places) or not vertebrae:
@@ -333,7 +342,8 @@ def _rib_of(
     for side in (-1, 1):
         away = np.hypot(front - 10, left)  # from the middle of the body's back
         here = (left * side > 6) & (away < RIB_HEAD_MM)
-        if here.sum() >= LEAST_RIB_VOXELS:
+        followed = ((left * side > 6) & (away >= RIB_HEAD_MM)).sum() >= LEAST_RIB_BEYOND
+        if here.sum() >= LEAST_RIB_VOXELS and (followed or dens is None):
             head = away[here] <= np.percentile(away[here], 25)
             heads.append(float(np.median(along[here][head])))
     if not heads:
