@@ -56,6 +56,51 @@ def test_readings_spaced_too_wide_give_way_to_low_discs() -> None:
     assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
 
 
+def wide_reading(pitch_mm: int) -> np.ndarray:
+    """Return a reading that is right at C2 and spaced too widely below."""
+    votes = np.zeros((LENGTH, LEVEL_CLASSES))
+    stretched = [0, C2_MM, *(C2_MM + pitch_mm * np.arange(1, BODIES))]
+    for level, (start, stop) in enumerate(pairwise(stretched), start=1):
+        votes[start:stop, level] = 12.0
+    return votes
+
+
+@pytest.mark.parametrize("pitch_mm", [PITCH_MM + 3, PITCH_MM + 4])
+def test_half_seen_discs_divide_where_the_reading_ends_a_level_short(pitch_mm: int) -> None:
+    segments = divide(wide_reading(pitch_mm), discs(0.4), (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=2)
+    levels = [s.level for s in segments]
+    assert levels[:4] == [1, 2, 3, 4]
+    assert all(b - a in (0, 1) for a, b in pairwise(levels))
+
+
+def test_what_is_left_of_a_disc_below_the_dens_does_not_divide_the_axis() -> None:
+    above = 5
+    votes = np.pad(wide_reading(PITCH_MM + 2), ((above, 0), (0, 0)))
+    seen = np.pad(discs(0.9), (above, 0))
+    seen[above + 22 : above + 26] = 0.63
+    segments = divide(votes, seen, (above, LENGTH + above))
+    assert [s.start - above for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
+
+
+def test_an_axis_whose_lower_half_is_read_as_c3_is_not_divided_where_no_disc_is() -> None:
+    votes = np.zeros((LENGTH, LEVEL_CLASSES))
+    read = [0, 20, C2_MM, C2_MM + 23, C2_MM + 50, *BORDERS[5:]]
+    for level, (start, stop) in enumerate(pairwise(read), start=1):
+        votes[start:stop, level] = 12.0
+    segments = divide(votes, discs(0.7), (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
+
+
+def test_where_nothing_tells_bodies_are_of_usual_height() -> None:
+    votes, seen = reading(0), discs(0.9)
+    low, high = BORDERS[2], BORDERS[4]
+    votes[low:high] = 0.0
+    seen[low + 5 : high - 4] = 0.0
+    segments = divide(votes, seen, (0, LENGTH))
+    assert [s.start for s in segments] == pytest.approx(BORDERS[:-1], abs=3)
+
+
 def test_two_peaks_nearer_than_a_body_is_high_are_one_disc() -> None:
     seen = discs(0.9)
     seen[BORDERS[4] + 6] = 0.8

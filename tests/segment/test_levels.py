@@ -140,6 +140,15 @@ def test_rib_heads_alone_name_a_scan_without_dens(make_spine: Callable[..., Any]
     assert (named.naming.source, named.first + (column.rib or 0)) == ("first rib", T1)
 
 
+def test_two_vertebrae_read_as_one_level_are_not_sure(make_spine: Callable[..., Any]) -> None:
+    column, _ = counted(make_spine(), FOOT, TOP)
+    vertebrae = list(column.vertebrae)
+    vertebrae[4] = replace(vertebrae[4], level=vertebrae[3].level)
+    naming = name_levels(replace(column, vertebrae=tuple(vertebrae))).naming
+    assert (naming.sure, naming.source) == (False, "both")
+    assert "C6 and the vertebra above" in naming.reason
+
+
 def test_a_hint_names_a_scan_without_either_end(make_spine: Callable[..., Any]) -> None:
     spine = make_spine(dens=False, ribs=(12, 12))
     _, named = counted(spine, 880.0, 990.0, hint_z=spine.middle_z(1))

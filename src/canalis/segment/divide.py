@@ -22,6 +22,10 @@ BELOW: Final = LEVEL_CLASSES - 1
 LENGTH_MM: Final = (10, 26)  # of a body and its disc, C3 to T2: 14 to 24 in adults
 C2_LENGTH_MM: Final = (14, 50)  # with the dens 36 to 46; 14 where a scan cuts it off
 BELOW_LENGTH_MM: Final = (13, 32)
+USUAL_MM: Final = (19.0, 2.5)  # mean and deviation of the above
+USUAL_C2_MM: Final = (41.0, 5.0)  # the tip of the dens is not always seen
+USUAL_BELOW_MM: Final = (22.0, 4.0)
+CUT_MM: Final = 2  # from the upper end: what begins there may be cut off
 END_LENGTH_MM: Final = 4  # of a body that an end of the scan cuts through
 DISC_WORTH: Final = 35.0  # a whole section of disc outweighs half a body of another level's reading
 MISSED_DISC: Final = 25.0  # against a disc well seen inside a vertebra
@@ -29,6 +33,10 @@ OWN_END_MM: Final = 4  # from a vertebra's ends, where the disc is its own
 READING_WORTH: Final = 0.5  # what is read of neighbouring millimetres hangs together
 BODY_COST: Final = 3.0  # against slivers
 NEIGHBOUR: Final = 0.3  # of a vote counts for the levels above and below: spacing misjudged shifts all below
+UNSEEN_COST: Final = 8.0  # of a border without a disc: bodies are seldom fused
+SEEN_DISC: Final = 0.25  # as much of a section as a disc has at least
+REPEAT_COST: Final = 15.0  # of two bodies read as one level: as much as one and a half read a level off
+FIRST_REPEATED: Final = 4  # C5: two bodies below C2 are too few to misjudge the spacing by a whole one
 UNREAD: Final = 0.5  # added to each level's votes: nothing read is no evidence
 CLEAR_DISC: Final = 0.5
 
@@ -65,7 +73,8 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
     Returns
     -------
     list of Segment
-        Head to foot, levels rising by one; T3 and below may repeat.
+        Head to foot, levels rising by one. T3 and below may repeat, C5 to T2 where discs say so against
+        the reading.
     """
     first, last = span
     size = last - first
@@ -73,6 +82,7 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
         return []
     gain = np.concatenate([np.zeros((1, LEVEL_CLASSES)), np.cumsum(_evidence(votes[first:last]), axis=0)])
     border = DISC_WORTH * disc[first:last] * np.minimum(disc[first:last] / CLEAR_DISC, 1.0)
+    border -= UNSEEN_COST * np.maximum(1 - disc[first:last] / SEEN_DISC, 0.0)
     missed = np.concatenate([[0.0], np.cumsum(MISSED_DISC * _peaks(disc[first:last]))])
     best = np.full((size + 1, LEVEL_CLASSES), -np.inf)
     came = np.full((size + 1, LEVEL_CLASSES, 2), -1)
@@ -91,7 +101,11 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
                 continue
             inner = np.minimum(starts + OWN_END_MM, max(stop - OWN_END_MM, 0))
             inside = missed[max(stop - OWN_END_MM, 0)] - missed[inner]
+            cut = (starts == 0) & (first <= CUT_MM) | (stop == size)
+            if level == C2:  # below the dens is what is left of a disc; C3 has no room in a whole C2
+                inside[~cut] = 0.0
             total = score + gain[stop, level] - gain[starts, level] - BODY_COST - inside
+            total -= _unusual(stop - starts, level, cut)
             i = int(np.argmax(total))
             best[stop, level], came[stop, level] = total[i], (starts[i], before[i])
     return _read_back(best, came, first)
@@ -118,15 +132,31 @@ def _limits(level: int) -> tuple[int, int]:
     return BELOW_LENGTH_MM if level == BELOW else LENGTH_MM
 
 
+def _unusual(length: NDArray[np.intp], level: int, cut: NDArray[np.bool_]) -> Floats:
+    """Return how unusual lengths are: half the squared deviations; what is cut off may be short."""
+    usual, deviation = USUAL_C2_MM if level == C2 else USUAL_BELOW_MM if level == BELOW else USUAL_MM
+    apart = (length - usual) / deviation
+    return np.asarray(np.where(cut, np.maximum(apart, 0.0), apart) ** 2 / 2)
+
+
+def _levels_above(level: int) -> list[tuple[int, float]]:
+    """Return as which levels the body above one may be read, and what each costs."""
+    if level == C2:
+        return []
+    above = [(level - 1, 0.0)]
+    if level >= FIRST_REPEATED:
+        above.append((level, 0.0 if level == BELOW else REPEAT_COST))
+    return above
+
+
 def _onto(
     best: Floats, level: int, starts: NDArray[np.intp], border: Floats
 ) -> tuple[Floats, NDArray[np.intp]]:
     """Return the score of what ends at each start, the disc there included, and its level."""
-    above = best[starts, level - 1] if level > C2 else np.full(len(starts), -np.inf)
-    before = np.full(len(starts), level - 1)
-    if level == BELOW:
-        again = best[starts, BELOW] > above
-        above, before = np.where(again, best[starts, BELOW], above), np.where(again, BELOW, before)
+    above, before = np.full(len(starts), -np.inf), np.full(len(starts), level - 1)
+    for upper, cost in _levels_above(level):
+        score = best[starts, upper] - cost
+        above, before = np.where(score > above, score, above), np.where(score > above, upper, before)
     return above + border[np.minimum(starts, len(border) - 1)], before
 
 

@@ -1,6 +1,7 @@
 """Which vertebra is which: bodies counted along the canal, down from the dens and up from the first rib."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -80,6 +81,9 @@ def _named_by_both(column: Column, dens: int, rib: int) -> Named:
         upper = LEVELS[C2 + column.discs[dens:rib].index(False)]
         reason = f"Dens and first rib agree, but no disc was seen below {upper}."
         return Named(LevelNaming(False, "both", reason), first)
+    if repeated := _read_alike(column, dens, rib):
+        reason = f"Dens and first rib agree, but {repeated} and the vertebra above look like one level."
+        return Named(LevelNaming(False, "both", reason), first)
     if agreement(column, first) < AGREEING_SHARE:
         reason = "Dens and first rib agree, but the shapes of the vertebrae between them do not."
         return Named(LevelNaming(False, "both", reason), first)
@@ -125,6 +129,13 @@ def agreement(column: Column, first: int) -> float:
         if vertebra.votes.sum() > 0:
             votes.append(float(vertebra.votes[max(level - 1, 0) : level + 2].sum()))
     return float(np.mean(votes)) if votes else 1.0
+
+
+def _read_alike(column: Column, dens: int, rib: int) -> str | None:
+    """Return the first vertebra that was divided from the one above against the network's reading."""
+    read = [v.level for v in column.vertebrae[dens : rib + 1]]
+    same = [i for i, (upper, lower) in enumerate(pairwise(read), start=1) if upper == lower]
+    return LEVELS[C2 + same[0]] if same else None
 
 
 def _tall_body(column: Column) -> float | None:
