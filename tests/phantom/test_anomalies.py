@@ -13,6 +13,7 @@ from canalis.phantom.plan import plan_neck
 from canalis.phantom.structures import Structure
 from canalis.phantom.truth import section_at, truth_of
 from canalis.phantom.vertebra import bones_of
+from canalis.phantom.wall_shifts import wall_shifts
 
 from .drawing import C4, C5, PIXEL_MM, SEED, drawn
 
@@ -99,6 +100,7 @@ def test_what_is_uncommon_comes_as_often_as_planned():
         "open ring": (np.mean([n.vertebrae[C1].cleft > 0 for n in necks]), 0.05),
         "operated": (np.mean([n.operation is not None for n in necks]), 0.04),
         "thin bone": (np.mean([n.density < 1 for n in necks]), 0.1),
+        "ridged": (np.mean([any(v.ridge[0] > 0 for v in n.vertebrae) for n in necks]), 0.5),
     }
     for name, (found, planned) in shares.items():
         assert abs(found - planned) < 3 * np.sqrt(planned / len(necks)), name
@@ -117,3 +119,31 @@ def test_masses_of_training_necks_are_thin_lateral_and_fused_as_often_as_planned
     ):
         assert abs(np.mean(found) - planned) < 3 * np.sqrt(planned / n) + 0.03
     assert np.mean([m.height_mm < 3.2 for m in masses]) > 0.25
+
+
+def test_a_ridge_narrows_the_canal_on_the_midline_of_its_body_alone(neck):
+    body = neck.vertebrae[C4]
+    plain = changed(neck, C4, ridge=(0.0, 4.0))
+    ridged = changed(neck, C4, ridge=(2.0, 4.0))
+    plain, ridged = (
+        replace(n, canal={**n.canal, **wall_shifts(n.vertebrae, n.curve.s_mm)}) for n in (plain, ridged)
+    )
+    at_body, at_disc = body.s_mm, body.lower_mm
+    before, after = canal_at(plain, at_body), canal_at(ridged, at_body)
+    assert before.middle_ap - after.middle_ap == pytest.approx(2.0, abs=0.05)
+    x = np.array([0.0, 4.0, 12.0])
+    assert after.front(x) - before.front(x) == pytest.approx(2 * np.exp([0.0, -1.0, -9.0]), abs=0.05)
+    assert canal_at(ridged, at_disc).middle_ap == pytest.approx(canal_at(plain, at_disc).middle_ap, abs=0.1)
+
+
+def test_the_distance_to_a_ridged_wall_is_a_distance(neck):
+    ridged = changed(neck, C4, ridge=(2.2, 2.5))
+    ridged = replace(ridged, canal={**ridged.canal, **wall_shifts(ridged.vertebrae, neck.curve.s_mm)})
+    canal = canal_at(ridged, ridged.vertebrae[C4].s_mm)
+    x = np.linspace(-6, 6, 601)
+    wall = np.stack([x, canal.front(x)], axis=-1)
+    for off in (-0.5, 0.5):
+        places = np.stack([x[150:451:10], canal.front(x[150:451:10]) - off], axis=-1)
+        nearest = np.linalg.norm(places[:, None] - wall, axis=-1).min(axis=1)
+        found = canal.distance(places[:, 0], places[:, 1])
+        assert np.abs(np.sign(off) * nearest - found).max() < 0.12

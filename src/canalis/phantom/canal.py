@@ -9,8 +9,19 @@ from canalis.phantom.neck import Neck
 
 Array = NDArray[np.floating]
 
-CANAL_FIELDS = ("ap", "lr", "roof", "peak", "front", "corner", "front_shift", "back_shift")
-PARTS = ("ap", "lr", "roof", "peak", "bow", "corner", "front_shift", "back_shift")
+CANAL_FIELDS = (
+    "ap",
+    "lr",
+    "roof",
+    "peak",
+    "front",
+    "corner",
+    "front_shift",
+    "back_shift",
+    "ridge",
+    "ridge_half",
+)
+PARTS = ("ap", "lr", "roof", "peak", "bow", "corner", "front_shift", "back_shift", "ridge", "ridge_half")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +38,10 @@ class CanalSection:
     """How far the front wall stands back where a vertebra has slipped, mm."""
     back_shift: Array
     """The same of the back wall, which goes with the laminae."""
+    ridge: Array
+    """How far the front wall swells on the midline, mm."""
+    ridge_half: Array
+    """To each side to where that has fallen to 1/e, mm."""
     lift: Array | None = None
     """By how much an operation moved the back wall on the midline, mm; None where none was."""
     door: tuple[float, float] = (0.0, 0.0)
@@ -36,13 +51,17 @@ class CanalSection:
     def middle_ap(self) -> Array:
         """AP on the midline, mm."""
         return np.asarray(
-            self.ap + self.back_shift - self.front_shift + (0 if self.lift is None else self.lift)
+            self.ap
+            + self.back_shift
+            - self.front_shift
+            - self.ridge
+            + (0 if self.lift is None else self.lift)
         )
 
     @property
     def middle_y(self) -> Array:
         """The y of the canal's middle, mm."""
-        return np.asarray(self.front_shift + (self.middle_ap - self.ap) / 2)
+        return np.asarray(self.front_shift + self.ridge + (self.middle_ap - self.ap) / 2)
 
     def seen_from(self, shift_mm: float) -> "CanalSection":
         """Return the canal for a y that is counted from ``shift_mm`` on: the frame of a slipped vertebra."""
@@ -57,7 +76,11 @@ class CanalSection:
 
     def front(self, x: Array) -> Array:
         """Return the y of the posterior vertebral wall, mm."""
-        return np.asarray(self.front_shift - self.ap / 2 + self.bow * (x / 10) ** 2)
+        return np.asarray(self.front_shift - self.ap / 2 + self.bow * (x / 10) ** 2 + self._swelling(x))
+
+    def _swelling(self, x: Array) -> Array:
+        """Return how far the front wall swells at each place across, mm."""
+        return np.asarray(self.ridge * np.exp(-((x / self.ridge_half) ** 2)))
 
     def back(self, x: Array) -> Array:
         """Return the y of the back wall, mm."""
@@ -81,7 +104,8 @@ class CanalSection:
         if self.lift is not None:
             slope = slope - self.lift * self._opened(x)[1]
         lean = 1 / np.sqrt(1 + slope * slope)
-        walls = np.maximum(self.front(x) - y, (y - self.back(x)) * lean)
+        rise = 2 * x / self.ridge_half**2 * self._swelling(x)
+        walls = np.maximum((self.front(x) - y) / np.sqrt(1 + rise * rise), (y - self.back(x)) * lean)
         return smooth_max(walls, np.abs(x) - self.lr / 2, self.corner)
 
 

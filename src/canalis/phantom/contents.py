@@ -12,7 +12,7 @@ Array = NDArray[np.float32]
 
 CORD_HU = 36.0
 EDGE_MM = 0.8  # over which sac and ligament fade
-VEINS_ENHANCED_SHARE = 0.2  # of necks: contrast given into a vein
+VEINS_ENHANCED_SHARE = 0.1  # of necks: contrast given into a vein
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ def draw_contents(rng: np.random.Generator, sac_hu: float) -> Contents:
     enhanced = rng.random() < VEINS_ENHANCED_SHARE
     return Contents(
         sac_hu=sac_hu,
-        ligament_hu=float(rng.uniform(90, 230) if enhanced else rng.uniform(30, 110)),
+        ligament_hu=float(rng.uniform(90, 170) if enhanced else rng.uniform(30, 110)),
         ligament_mm=float(rng.uniform(0.0, 1.2)),
-        veins_mm=float(rng.uniform(0.0, 2.2)),
+        veins_mm=float(rng.uniform(0.0, 1.5)),
         **kept,
     )

@@ -96,6 +96,9 @@ class Vertebra:
     hollow: tuple[float, float] = (0.0, 2.0)
     """How far the middle of its posterior wall lies before the corners, mm, and the power of that curve."""
     vein: Vein = Vein()
+    ridge: tuple[float, float] = (0.0, 4.0)
+    """How far the middle of its posterior wall swells into the canal, mm, and to each side to where that has
+    fallen to 1/e."""
 
     @property
     def name(self) -> str:
@@ -167,7 +170,8 @@ class Neck:
     canal : dict of str to ndarray
         ``ap``, ``lr``, ``roof`` (slope of the laminae), ``peak`` (mm, radius of the roof's ridge),
         ``front`` (how far the front wall's sides stand back 10 mm off the midline, mm), ``corner``,
-        ``front_shift`` and ``back_shift`` (how far slipped vertebrae carry the walls back, mm) along
+        ``front_shift`` and ``back_shift`` (how far slipped vertebrae carry the walls back, mm), ``ridge`` and
+        ``ridge_half`` (how far the front wall swells on the midline, and how wide that is, mm) along
         ``curve.s_mm``.
     dens_length, dens_ap, dens_lr, dens_gap : float
         mm.

@@ -39,6 +39,11 @@ T1_TILT_MEAN_DEG, T1_TILT_SD_DEG = 25.0, 6.0
 DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
 VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three times that of worn ones
 LOW_DISCS_SHARE, LOW_DISCS = 0.15, (0.4, 0.75)  # of necks: all their discs as low as this share of the usual
+RIDGED_SHARE, RIDGE_CLOSED_SHARE = (
+    0.5,
+    0.7,
+)  # of necks; of their veins, those with a mouth closed by the ridge
+RIDGE_MOST_MM, RIDGE_HALF_MM, RIDGE_BRIDGE_MM = 2.2, (2.5, 6.0), (0.8, 2.2)
 OPEN_VEIN_SHARE, BRIDGE_MM = 0.4, (0.3, 1.5)  # of bodies; of the bone over the mouths of the others
 OPERATED_SHARE = 0.04
 THIN_BONE_SHARE, DENSE_BONE_SHARE = 0.1, 0.08
@@ -81,6 +86,7 @@ def plan_neck(rng: np.random.Generator) -> Neck:
     vertebrae = tuple(
         replace(_with_cortex(v, density), shell=compact, vein=_vein(apart, v)) for v in vertebrae
     )
+    vertebrae = _with_ridges(apart.spawn(1)[0], vertebrae)
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
     neck = Neck(
         curve=_curve(rng, places, s_mm),
@@ -218,6 +224,21 @@ def _vein(rng: np.random.Generator, v: Vertebra) -> Vein:
         bridge=0.0 if open_mouth else float(rng.uniform(*BRIDGE_MM)),
         hu=float(rng.uniform(40, 130)),
     )
+
+
+def _with_ridges(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
+    """Return bodies whose posterior walls swell on the midline, behind the veins, in a share of necks."""
+    if rng.random() >= RIDGED_SHARE:
+        return vertebrae
+    most, half = float(rng.uniform(0.5, RIDGE_MOST_MM)), float(rng.uniform(*RIDGE_HALF_MM))
+    ridged = []
+    for v in vertebrae:
+        high, wide = float(rng.uniform(0.2, 1.0)) * most, float(rng.uniform(0.8, 1.25)) * half
+        bridge = float(rng.uniform(*RIDGE_BRIDGE_MM)) if rng.random() < RIDGE_CLOSED_SHARE else v.vein.bridge
+        ridged.append(
+            replace(v, ridge=(high, wide), vein=replace(v.vein, bridge=bridge)) if v.index >= C2 else v
+        )
+    return tuple(ridged)
 
 
 def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:

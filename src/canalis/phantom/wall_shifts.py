@@ -23,14 +23,24 @@ def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floa
     -------
     dict of str to ndarray
         ``front_shift`` and ``back_shift`` at the places, mm, backwards: all of a vertebra's own shift along
-        its body or its lamina, eased between, less the hollow of its posterior wall.
+        its body or its lamina, eased between, less the hollow of its posterior wall; ``ridge`` and
+        ``ridge_half``, mm, how far that wall swells on the midline, and how wide.
     """
+    swollen = [_swell(v, s_mm) for v in vertebrae]
     shifts = [v.shift for v in vertebrae]
     bodies = [(v.lower_mm, v.upper_mm) for v in vertebrae]
     return {
         "front_shift": _eased(bodies, shifts, s_mm) - _hollows(vertebrae, s_mm),
         "back_shift": along_arches(vertebrae, shifts, s_mm),
+        "ridge": np.sum(swollen, axis=0),
+        "ridge_half": _eased(bodies, [v.ridge[1] for v in vertebrae], s_mm),
     }
+
+
+def _swell(v: Vertebra, s_mm: Floats) -> Floats:
+    """Return how far one posterior wall swells on the midline, mm: most at mid-body, nothing at its discs."""
+    share = np.minimum(np.abs(s_mm - v.s_mm) / max(v.height / 2, 1.0), 1)
+    return np.asarray(v.ridge[0] * (1 - share**2) ** 2)
 
 
 def _hollows(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> Floats:

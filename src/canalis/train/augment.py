@@ -6,14 +6,25 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from canalis.phantom.structures import Structure
 from canalis.segment.grids import AIR_HU
 from canalis.train.truth import IGNORED
 
 BLANK_HU: Final = (-1024.0, -1000.0, 0.0)
 """What programs write into regions that they blank."""
+
+BAND_LOST: Final = (0.2, 0.75)  # share of its density that marrow loses behind the posterior wall
+BAND_AHEAD_MM: Final = (1.2, 3.5)  # of that wall, where most is lost
+BAND_DEEP_MM: Final = (0.7, 2.0)  # to where the loss has fallen to 1/e
+CORE_GAIN: Final = (1.0, 2.2)  # of the marrow before the band
+CORE_EDGE_MM: Final = 0.6
+BODY_EDGE_PIXELS: Final = 1.5
+MARROW_HU: Final = 700.0  # what is denser is cortex, and gains no more
+IN_CANAL: Final = (Structure.RESIDUAL_CANAL, Structure.OSSIFICATION, Structure.OTHER_NARROWING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,40 @@ def vary_volumes(
             hu[i] = _thicken(hu[i])
         _blank_region(hu[i], target[i], strength, rng, outside=(0, IGNORED))
     return hu, target
+
+
+def thin_marrow(
+    hu: NDArray[np.float32], structure: NDArray[np.uint8], pixel_mm: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return slices whose bodies are sparse in a band behind the posterior wall, and dense before it.
+
+    There the basivertebral veins gather, and on a real body the wall itself then looks like a plate that
+    lies free in the canal.
+
+    Parameters
+    ----------
+    hu : ndarray of shape (n, rows, columns)
+        Slices of one neck.
+    structure : ndarray of the same shape
+        :class:`canalis.phantom.structures.Structure`.
+    pixel_mm : float
+        Side of a pixel.
+    rng : numpy.random.Generator
+        Where the band lies, and how sparse it is.
+    """
+    lost, ahead_mm, deep_mm = (float(rng.uniform(*most)) for most in (BAND_LOST, BAND_AHEAD_MM, BAND_DEEP_MM))
+    core = float(rng.uniform(*CORE_GAIN))
+    into = hu.copy()
+    for one, part in zip(into, structure, strict=True):
+        body, canal = part == Structure.BODY, np.isin(part, IN_CANAL)
+        if not (body.any() and canal.any()):
+            continue
+        far = ndimage.distance_transform_edt(~canal) * pixel_mm
+        band = 1 - lost * np.exp(-(((far - ahead_mm) / deep_mm) ** 2))
+        dense = 1 + (core - 1) / (1 + np.exp(-(far - ahead_mm - deep_mm) / CORE_EDGE_MM))
+        share = ndimage.gaussian_filter(body.astype(np.float32), BODY_EDGE_PIXELS)
+        one += share * (band * dense - 1) * np.clip(one, 0, MARROW_HU)
+    return into
 
 
 def _plane_motion(strength: Strength, rng: np.random.Generator) -> NDArray[np.float32]:

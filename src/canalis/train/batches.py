@@ -15,7 +15,7 @@ from torch import Tensor
 
 from canalis.phantom.structures import Structure
 from canalis.segment.grids import AIR_HU
-from canalis.train.augment import Strength, vary_slices, vary_volumes
+from canalis.train.augment import Strength, thin_marrow, vary_slices, vary_volumes
 from canalis.train.cache import Case, Sampled
 from canalis.train.nets import COARSE_SHAPE, SLICE_OFFSETS
 from canalis.train.truth import IGNORED, coarse_classes, fine_classes, level_classes
@@ -36,6 +36,7 @@ COARSE_ASPECT: Final = (1.0, 0.67, 0.5)
 """Rows and columns of a coarse block a slice: a spine is long, and both ends are wanted in view."""
 
 THICKENED_SHARE: Final = 0.25
+THINNED_SHARE: Final = 0.3  # of stacks: bodies sparse behind their posterior wall
 THICK_REACH: Final = 15  # slices on each side that a thickened stack is averaged from
 
 
@@ -178,11 +179,23 @@ def _window(
 def _stack(
     sampled: Sampled, middle: int, out: tuple[slice, ...], rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Return the network's nine slices around one, at times as a scanner with thick slices gives them."""
+    """Return the network's nine slices around one, at times of thick slices, at times with sparse marrow."""
     last = sampled.hu.shape[0] - 1
+    index = [min(max(middle + o, 0), last) for o in SLICE_OFFSETS]
+    stack = _looked_at(sampled, middle, index, out, rng)
+    if rng.random() >= THINNED_SHARE:
+        return stack
+    structure = np.stack([sampled.structure[k][out] for k in index])
+    return thin_marrow(stack, structure, sampled.grid.spacing_mm[1], rng)
+
+
+def _looked_at(
+    sampled: Sampled, middle: int, index: list[int], out: tuple[slice, ...], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return slices as they are, or averaged as a scanner with thick slices does."""
     if rng.random() >= THICKENED_SHARE:
-        index = [min(max(middle + o, 0), last) for o in SLICE_OFFSETS]
         return np.stack([sampled.hu[k][out] for k in index]).astype(np.float32)
+    last = sampled.hu.shape[0] - 1
     around = range(middle - THICK_REACH, middle + THICK_REACH + 1)
     plain = np.stack([sampled.hu[min(max(k, 0), last)][out] for k in around]).astype(np.float32)
     weights = thick_slice_weights(float(rng.uniform(1.5, 3.0)), float(rng.random()))

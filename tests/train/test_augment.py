@@ -1,0 +1,49 @@
+"""What augmentation does to a body's marrow, and leaves alone."""
+
+import numpy as np
+import pytest
+
+from canalis.phantom.structures import Structure
+from canalis.train.augment import BAND_AHEAD_MM, thin_marrow
+
+PIXEL_MM = 0.5
+WALL_ROW = 60
+FRONT, MARROW_HU, CORTEX_HU = 10, 300.0, 900.0
+
+
+@pytest.fixture
+def slices():
+    structure = np.full((2, 100, 60), Structure.OUTSIDE, np.uint8)
+    structure[:, FRONT:WALL_ROW, 10:50] = Structure.BODY
+    structure[:, WALL_ROW : WALL_ROW + 24, 15:45] = Structure.RESIDUAL_CANAL
+    hu = np.full(structure.shape, 40.0, np.float32)
+    hu[structure == Structure.BODY] = MARROW_HU
+    hu[:, WALL_ROW - 2 : WALL_ROW, 10:50] = CORTEX_HU
+    return hu, structure
+
+
+def test_marrow_is_sparse_behind_the_wall_and_dense_before_it(slices):
+    hu, structure = slices
+    for seed in range(20):
+        thin = thin_marrow(hu, structure, PIXEL_MM, np.random.default_rng(seed))[0, :, 30]
+        behind = thin[WALL_ROW - 2 - round(BAND_AHEAD_MM[1] / PIXEL_MM) : WALL_ROW - 2]
+        assert behind.min() < 0.85 * MARROW_HU
+        assert thin[FRONT + 10] >= MARROW_HU
+        assert thin[FRONT + 10] > 1.15 * behind.min()
+
+
+def test_marrow_apart_the_slices_stay_as_they_are(slices):
+    hu, structure = slices
+    before = hu.copy()
+    thin = thin_marrow(hu, structure, PIXEL_MM, np.random.default_rng(1))
+    canal = structure == Structure.RESIDUAL_CANAL
+    assert np.abs(thin[canal] - hu[canal]).max() < 0.5 * 40  # through the soft edge, a share of its own 40 HU
+    np.testing.assert_allclose(thin[:, :5], hu[:, :5], atol=0.01)
+    assert thin[0, WALL_ROW - 1, 30] > 0.4 * CORTEX_HU
+    assert np.array_equal(hu, before)
+
+
+def test_slices_without_a_canal_stay_as_they_are(slices):
+    hu, structure = slices
+    bare = np.where(structure == Structure.RESIDUAL_CANAL, Structure.OUTSIDE, structure).astype(np.uint8)
+    assert np.array_equal(thin_marrow(hu, bare, PIXEL_MM, np.random.default_rng(1)), hu)
