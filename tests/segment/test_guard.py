@@ -105,18 +105,19 @@ def test_contrast_around_the_cord_is_said_and_bone_at_the_wall_is_not() -> None:
     assert contrast_in_canal(Mask(np.zeros(SHAPE, np.uint8), AFFINE), volume(filled)) == []
 
 
-def femur() -> np.ndarray:
+def femur(marrow_mm: float = 7.0) -> np.ndarray:
     """A thigh: a tube of cortical bone with marrow, as wide as a canal, in muscle and fat."""
     rng = np.random.default_rng(4)
     k, j, i = np.meshgrid(*map(np.arange, SHAPE), indexing="ij")
     away = np.hypot((i - 50 + 0.05 * k) * 1.1, (j - 45) * 1.2)
-    hu = np.where(away < 7, -40, np.where(away < 14, 1400, np.where(away < 45, 55, -1000)))
+    hu = np.where(away < marrow_mm, -40, np.where(away < 2 * marrow_mm, 1400, np.where(away < 45, 55, -1000)))
     hu = np.where((away >= 40) & (away < 45), -100, hu)
     return ndimage.gaussian_filter(hu.astype(float), (0, 0.4, 0.4)) + rng.normal(0, 12, SHAPE)
 
 
-def test_a_thigh_is_refused() -> None:
-    measured = canalis.measure(volume(femur()))
+@pytest.mark.parametrize("marrow_mm", [5.5, 7.0, 8.5])
+def test_a_thigh_is_refused(marrow_mm: float) -> None:
+    measured = canalis.measure(volume(femur(marrow_mm)))
     assert measured.status == "refused"
     assert "neck" in why_refused(measured)
 
