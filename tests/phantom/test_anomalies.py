@@ -7,7 +7,7 @@ import pytest
 
 from canalis.phantom.canal import canal_at
 from canalis.phantom.growth import EVERY_BONE, Growth
-from canalis.phantom.neck import C1, C7
+from canalis.phantom.neck import C1, C7, Ridge, Vein
 from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import plan_neck
 from canalis.phantom.structures import Structure
@@ -100,7 +100,7 @@ def test_what_is_uncommon_comes_as_often_as_planned():
         "open ring": (np.mean([n.vertebrae[C1].cleft > 0 for n in necks]), 0.05),
         "operated": (np.mean([n.operation is not None for n in necks]), 0.04),
         "thin bone": (np.mean([n.density < 1 for n in necks]), 0.1),
-        "ridged": (np.mean([any(v.ridge[0] > 0 for v in n.vertebrae) for n in necks]), 0.5),
+        "ridged": (np.mean([any(v.ridge.high > 0 for v in n.vertebrae) for n in necks]), 0.5),
     }
     for name, (found, planned) in shares.items():
         assert abs(found - planned) < 3 * np.sqrt(planned / len(necks)), name
@@ -123,8 +123,8 @@ def test_masses_of_training_necks_are_thin_lateral_and_fused_as_often_as_planned
 
 def test_a_ridge_narrows_the_canal_on_the_midline_of_its_body_alone(neck):
     body = neck.vertebrae[C4]
-    plain = changed(neck, C4, ridge=(0.0, 4.0))
-    ridged = changed(neck, C4, ridge=(2.0, 4.0))
+    plain = changed(neck, C4, ridge=Ridge(0.0, 4.0))
+    ridged = changed(neck, C4, ridge=Ridge(2.0, 4.0))
     plain, ridged = (
         replace(n, canal={**n.canal, **wall_shifts(n.vertebrae, n.curve.s_mm)}) for n in (plain, ridged)
     )
@@ -137,7 +137,7 @@ def test_a_ridge_narrows_the_canal_on_the_midline_of_its_body_alone(neck):
 
 
 def test_the_distance_to_a_ridged_wall_is_a_distance(neck):
-    ridged = changed(neck, C4, ridge=(2.2, 2.5))
+    ridged = changed(neck, C4, ridge=Ridge(2.2, 2.5))
     ridged = replace(ridged, canal={**ridged.canal, **wall_shifts(ridged.vertebrae, neck.curve.s_mm)})
     canal = canal_at(ridged, ridged.vertebrae[C4].s_mm)
     x = np.linspace(-6, 6, 601)
@@ -147,3 +147,24 @@ def test_the_distance_to_a_ridged_wall_is_a_distance(neck):
         nearest = np.linalg.norm(places[:, None] - wall, axis=-1).min(axis=1)
         found = canal.distance(places[:, 0], places[:, 1])
         assert np.abs(np.sign(off) * nearest - found).max() < 0.12
+
+
+def test_two_veins_lie_beside_the_midline_under_a_sparse_ridge(neck):
+    ridge, vein = Ridge(1.5, 4.0, 0.6), Vein(wide=1.2, high=2.5, bridge=1.2, apart=3.0, hu=60.0)
+    body = neck.vertebrae[C4]
+    plain = changed(neck, C4, shell=1.0, vein=replace(vein, high=0.01))
+    veined = changed(neck, C4, shell=1.0, vein=vein)
+    sparse = changed(plain, C4, ridge=ridge)
+    hu = {}
+    for name, n in (("plain", plain), ("veined", veined), ("sparse", sparse)):
+        n = replace(n, canal={**n.canal, **wall_shifts(n.vertebrae, n.curve.s_mm)})
+        made, (x, y, s) = drawn(n, (), middle=body.s_mm, half=(10.0, 20.0, 10.0))
+        before = canal_at(n, s).front(x) - y
+        near = np.abs(s - body.s_mm) < 1.5
+        holes = near & (np.abs(np.abs(x) - 3) < 0.6) & (np.abs(before - 2.5) < 0.7)
+        between = near & (np.abs(x) < 0.6) & (np.abs(before - 2.5) < 0.7)
+        plate = near & (np.abs(x) < 1.0) & (before > 0.3) & (before < 0.9)
+        hu[name] = [float(made.hu[part].mean()) for part in (holes, between, plate)]
+    assert hu["veined"][0] < 0.7 * hu["plain"][0]
+    assert hu["veined"][1] > 0.9 * hu["plain"][1]
+    assert hu["sparse"][2] < 0.8 * hu["plain"][2]

@@ -113,7 +113,9 @@ def vein_share(v: Vertebra, canal: CanalSection, x: Array, y: Array, s: Array) -
         return np.zeros_like(s)
     behind = y - canal.front(x)
     q = np.sqrt(
-        (x / v.vein.wide) ** 2 + ((s - v.s_mm) / v.vein.high) ** 2 + (behind / (v.depth * v.vein.deep)) ** 2
+        ((np.abs(x) - v.vein.apart) / v.vein.wide) ** 2
+        + ((s - v.s_mm) / v.vein.high) ** 2
+        + (behind / (v.depth * v.vein.deep)) ** 2
     )
     under = np.clip(0.5 - (behind + v.vein.bridge) / BRIDGE_EDGE_MM, 0, 1) if v.vein.bridge else 1.0
     return np.asarray(np.clip((1 - q) * 2, 0, 0.7) * under, dtype=np.float32)

@@ -28,6 +28,8 @@ class Vein:
         Thickness of the bone that closes its mouth, mm; 0 where it is open.
     hu : float
         Density of what it holds.
+    apart : float
+        How far two equal channels lie to each side of the midline, mm; 0 for one on it.
     """
 
     wide: float = 3.0
@@ -35,6 +37,26 @@ class Vein:
     deep: float = 0.35
     bridge: float = 0.0
     hu: float = 90.0
+    apart: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ridge:
+    """How the middle of a posterior wall swells into the canal.
+
+    Attributes
+    ----------
+    high : float
+        How far at mid-body on the midline, mm.
+    half : float
+        To each side to where that has fallen to 1/e, mm.
+    sparse : float
+        Share of the shell's density that is wanting on the midline.
+    """
+
+    high: float = 0.0
+    half: float = 4.0
+    sparse: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +118,7 @@ class Vertebra:
     hollow: tuple[float, float] = (0.0, 2.0)
     """How far the middle of its posterior wall lies before the corners, mm, and the power of that curve."""
     vein: Vein = Vein()
-    ridge: tuple[float, float] = (0.0, 4.0)
-    """How far the middle of its posterior wall swells into the canal, mm, and to each side to where that has
-    fallen to 1/e."""
+    ridge: Ridge = Ridge()
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 
 from canalis.phantom.anomalies import plan_block, slipped, with_anomalies
 from canalis.phantom.curve import TABLE_STEP_MM, SpineCurve, bend
-from canalis.phantom.neck import C1, C2, C7, NAMES, OPERATIONS, T1, Neck, Vein, Vertebra
+from canalis.phantom.neck import C1, C2, C7, NAMES, OPERATIONS, T1, Neck, Ridge, Vein, Vertebra
 from canalis.phantom.operations import operated, plan_operation
 from canalis.phantom.wall_shifts import wall_shifts
 
@@ -39,11 +39,11 @@ T1_TILT_MEAN_DEG, T1_TILT_SD_DEG = 25.0, 6.0
 DENS_LENGTH_MEAN, DENS_LENGTH_SD = 16.5, 1.8  # above the body's upper edge
 VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three times that of worn ones
 LOW_DISCS_SHARE, LOW_DISCS = 0.15, (0.4, 0.75)  # of necks: all their discs as low as this share of the usual
-RIDGED_SHARE, RIDGE_CLOSED_SHARE = (
-    0.5,
-    0.7,
-)  # of necks; of their veins, those with a mouth closed by the ridge
-RIDGE_MOST_MM, RIDGE_HALF_MM, RIDGE_BRIDGE_MM = 2.2, (2.5, 6.0), (0.8, 2.2)
+RIDGED_SHARE = 0.5  # of necks
+RIDGE_MOST_MM, RIDGE_HALF_MM, RIDGE_BRIDGE_MM, RIDGE_SPARSE = 2.2, (2.5, 6.0), (0.8, 2.2), (0.0, 0.8)
+RIDGE_CLOSED_SHARE = 0.7  # of the veins of such necks: those that end at a ridge
+PAIRED_SHARE = 0.6  # of such necks: a vein on each side of the midline
+PAIRED_APART_MM, PAIRED_WIDE_MM, PAIRED_HIGH_MM = (1.8, 4.5), (0.8, 2.2), (1.0, 3.5)
 OPEN_VEIN_SHARE, BRIDGE_MM = 0.4, (0.3, 1.5)  # of bodies; of the bone over the mouths of the others
 OPERATED_SHARE = 0.04
 THIN_BONE_SHARE, DENSE_BONE_SHARE = 0.1, 0.08
@@ -231,14 +231,24 @@ def _with_ridges(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> t
     if rng.random() >= RIDGED_SHARE:
         return vertebrae
     most, half = float(rng.uniform(0.5, RIDGE_MOST_MM)), float(rng.uniform(*RIDGE_HALF_MM))
+    sparse, paired = float(rng.uniform(*RIDGE_SPARSE)), rng.random() < PAIRED_SHARE
     ridged = []
     for v in vertebrae:
-        high, wide = float(rng.uniform(0.2, 1.0)) * most, float(rng.uniform(0.8, 1.25)) * half
-        bridge = float(rng.uniform(*RIDGE_BRIDGE_MM)) if rng.random() < RIDGE_CLOSED_SHARE else v.vein.bridge
-        ridged.append(
-            replace(v, ridge=(high, wide), vein=replace(v.vein, bridge=bridge)) if v.index >= C2 else v
-        )
+        ridge = Ridge(float(rng.uniform(0.2, 1.0)) * most, float(rng.uniform(0.8, 1.25)) * half, sparse)
+        vein = _paired(rng, v.vein) if paired else v.vein
+        if rng.random() < RIDGE_CLOSED_SHARE:
+            vein = replace(vein, bridge=float(rng.uniform(*RIDGE_BRIDGE_MM)))
+        ridged.append(replace(v, ridge=ridge, vein=vein) if v.index >= C2 else v)
     return tuple(ridged)
+
+
+def _paired(rng: np.random.Generator, vein: Vein) -> Vein:
+    return replace(
+        vein,
+        apart=float(rng.uniform(*PAIRED_APART_MM)),
+        wide=float(rng.uniform(*PAIRED_WIDE_MM)),
+        high=float(rng.uniform(*PAIRED_HIGH_MM)),
+    )
 
 
 def _curve(rng: np.random.Generator, places: Floats, s_mm: Floats) -> SpineCurve:

@@ -35,6 +35,7 @@ GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther f
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
 BLOCK_REACH_MM = 4.5
 CORE_MM = 1.4  # half the height of a disc's core
+RIDGE_DEEP_MM = 4.0  # outside the canal, to where a ridge's shell is as dense as elsewhere
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
 
@@ -351,8 +352,16 @@ class _Painter:
         bare = np.minimum.reduce([d for d, _ in _parts(bones)])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
         self._without_endplates(box, bones, cortex)
-        compact = np.where(bones.body <= bare, v.shell, 1.0).astype(np.float32)
+        compact = np.where(bones.body <= bare, v.shell * self._left_of_ridge(box), 1.0).astype(np.float32)
         return _Distances(bones, bare, self._with_spurs(box, bones, bare, cortex, compact), cortex, compact)
+
+    def _left_of_ridge(self, box: _Box) -> Array:
+        """Return the share of the shell's density that is left where the posterior wall swells."""
+        ridge = box.vertebra.ridge
+        if not ridge.sparse:
+            return np.ones_like(box.x)
+        behind = np.clip(1 - box.from_canal / RIDGE_DEEP_MM, 0, 1)
+        return np.asarray(1 - ridge.sparse * behind * np.exp(-((box.x / ridge.half) ** 2)))
 
     def _bone_density(self, box: _Box, inner: Array) -> Array:
         """Return the density of bone whose share ``inner`` of each voxel is marrow."""

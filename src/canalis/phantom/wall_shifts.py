@@ -33,14 +33,14 @@ def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floa
         "front_shift": _eased(bodies, shifts, s_mm) - _hollows(vertebrae, s_mm),
         "back_shift": along_arches(vertebrae, shifts, s_mm),
         "ridge": np.sum(swollen, axis=0),
-        "ridge_half": _eased(bodies, [v.ridge[1] for v in vertebrae], s_mm),
+        "ridge_half": _eased(bodies, [v.ridge.half for v in vertebrae], s_mm),
     }
 
 
 def _swell(v: Vertebra, s_mm: Floats) -> Floats:
     """Return how far one posterior wall swells on the midline, mm: most at mid-body, nothing at its discs."""
     share = np.minimum(np.abs(s_mm - v.s_mm) / max(v.height / 2, 1.0), 1)
-    return np.asarray(v.ridge[0] * (1 - share**2) ** 2)
+    return np.asarray(v.ridge.high * (1 - share**2) ** 2)
 
 
 def _hollows(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> Floats:
