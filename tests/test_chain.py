@@ -82,6 +82,19 @@ def test_a_scan_with_missing_slices_is_partial_at_best(known_segment):
     assert measurements.warnings[0] == lost
 
 
+def test_under_contrast_no_size_of_ossification_is_given(known_segment, monkeypatch):
+    before = canalis.measure(a_volume())
+    told = ScanWarning("contrast-in-canal", "The canal holds contrast around the cord.")
+    monkeypatch.setattr("canalis.segment.guard.contrast_in_canal", lambda mask, volume: [told])
+    after = canalis.measure(a_volume())
+    assert (before.status, after.status) == ("measured", "partial")
+    assert after.warnings[0] == told
+    assert before.narrowest.residual_ap_mm is not None
+    assert after.narrowest.residual_ap_mm is None
+    assert {p.ossification_thickness_mm for p in after.planes} == {None}
+    assert [p.canal_ap_mm for p in after.planes] == [p.canal_ap_mm for p in before.planes]
+
+
 def test_run_json_names_the_networks_and_the_hint(known_segment, source, tmp_path):
     options = Options(hint=("C5", 936.0), command=("canalis", "measure"))
     result = measure_to_folder(source, tmp_path / "out", options)

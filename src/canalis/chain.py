@@ -239,6 +239,7 @@ def measure_with_outlines(
     """
     from canalis.measurement import measure_segmentation
     from canalis.measurement.refined import refine_segmentation
+    from canalis.measurement.withheld import without_ossification_sizes
     from canalis.segment.guard import (
         contrast_in_canal,
         metal_at_canal,
@@ -271,6 +272,8 @@ def measure_with_outlines(
     if metal is None:  # a person has looked
         return measurements, segmentation
     contrast = contrast_in_canal(segmentation.mask, volume)
+    if contrast:
+        measurements = without_ossification_sizes(measurements, "Contrast in the canal may be ossification.")
     beyond = (*slice_jumps(volume), *metal_in_canal(metal), *contrast)
     return _partial_with(measurements, beyond), segmentation
 

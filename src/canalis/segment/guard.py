@@ -219,6 +219,6 @@ def contrast_in_canal(mask: Mask, volume: Volume) -> list[ScanWarning]:
         return []
     message = (
         f"The canal holds contrast around the cord (about {about:.0f} HU), as after myelography. What "
-        "is called ossification may be contrast: thickness and ratios can be far too high or too low."
+        "is called ossification may be contrast: its thickness, ratios and what it leaves free are not given."
     )
     return [ScanWarning("contrast-in-canal", message)]

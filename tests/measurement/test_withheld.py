@@ -1,0 +1,46 @@
+"""Sizes of ossification are withheld where something else in the canal is as dense."""
+
+import pytest
+
+from canalis.measurement import measure_segmentation
+from canalis.measurement.withheld import OF_ALIGNMENT, OF_OSSIFICATION, OF_PLANES, without_ossification_sizes
+
+from .conftest import Growth, NeckPlan
+
+WHY = "Contrast in the canal may be ossification."
+
+
+@pytest.fixture(scope="module")
+def before_and_after(make_neck):
+    segmentation, volume = make_neck(NeckPlan(growths=(Growth(2.0, 30.0, 4.0),)))
+    before = measure_segmentation(segmentation, volume)
+    return before, without_ossification_sizes(before, WHY)
+
+
+def test_no_size_of_ossification_is_left(before_and_after):
+    before, after = before_and_after
+    assert before.ossification.max_thickness_mm == pytest.approx(4.0, abs=0.6)
+    for part, names in (
+        *((plane, OF_PLANES) for plane in after.planes),
+        (after.ossification, OF_OSSIFICATION),
+        (after.alignment, OF_ALIGNMENT),
+    ):
+        for name in names:
+            assert getattr(part, name) is None, name
+            assert part.reasons[name], name
+            assert name not in part.uncertainty, name
+    assert after.planes[0].reasons["ossification_thickness_mm"] == WHY
+    assert after.narrowest.residual_ap_mm is None
+    assert not after.profile
+    assert not after.ossification.masses
+
+
+def test_the_canal_and_what_is_found_stay(before_and_after):
+    before, after = before_and_after
+    for old, new in zip(before.planes, after.planes, strict=True):
+        assert (new.canal_ap_mm, new.canal_area_mm2) == (old.canal_ap_mm, old.canal_area_mm2)
+        assert new.uncertainty.get("canal_ap_mm") == old.uncertainty.get("canal_ap_mm")
+    for name in ("present", "type", "levels", "discs", "op_index"):
+        assert getattr(after.ossification, name) == getattr(before.ossification, name)
+    assert after.alignment.c2_c7_cobb_deg == before.alignment.c2_c7_cobb_deg
+    assert before.ossification.max_thickness_mm is not None
