@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from canalis.measurement.measurements import (
+    PLANE_NUMBERS,
     Alignment,
     DoubleLayerSign,
     Measurements,
@@ -12,18 +13,9 @@ from canalis.measurement.measurements import (
     PlaneMeasurement,
 )
 
-OF_PLANES: Final = (
-    "ossification_thickness_mm",
-    "thickness_offset_mm",
-    "thickness_canal_ap_mm",
-    "ossification_bone_thickness_mm",
-    "ossification_width_mm",
-    "ossification_area_mm2",
-    "occupying_ratio_percent",
-    "occupying_ratio_midline_percent",
-    "area_occupying_ratio_percent",
-    "residual_ap_mm",
-)
+OF_CANAL: Final = ("canal_ap_mm", "canal_lr_mm", "canal_area_mm2", "torg_pavlov_ratio", "confidence")
+OF_PLANES: Final = tuple(name for name in PLANE_NUMBERS if name not in OF_CANAL)
+"""What ossification decides: all numbers of a plane but the anatomical canal's."""
 OF_OSSIFICATION: Final = (
     "max_thickness_mm",
     "max_occupying_ratio_percent",

@@ -26,7 +26,6 @@ LEAST_MEAN: Final = 0.9
 """Mean probability of ossification of a low piece. Of 24 validation phantoms 14 of 15 true low pieces have
 0.91 to 0.99, one of 25 mm³ has 0.82; of 9 false ones 7 have 0.73 to 0.89, two 0.94."""
 
-
 COUNTED_MM: Final = 6.0
 """Height up to which ossification that counts is told to be as low as a rim. Chosen: what is found on real
 necks and validation phantoms where none was planted is 3 to 7 mm high, most of it under 5."""

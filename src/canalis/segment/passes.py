@@ -30,7 +30,7 @@ CANAL_SURE: Final = 0.5
 TRUNK_SHARE: Final = 0.6
 LEAST_DISC_MM3: Final = 200.0
 """Of all discs, by the fine pass: a seventh of one. 20 planning CTs of 4 to 5 mm pixels have 2,960 or more;
-a long bone round its marrow, which both networks take for a canal in bone, has none."""
+a long bone round its marrow, which passes for a canal in bone, has none."""
 
 NO_NECK: Final = "No cervical vertebrae were found in this CT. Check that the series shows the neck."
 
