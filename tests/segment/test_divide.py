@@ -83,6 +83,17 @@ def test_what_is_left_of_a_disc_below_the_dens_does_not_divide_the_axis() -> Non
     assert [s.start - above for s in segments] == pytest.approx(BORDERS[:-1], abs=1)
 
 
+def test_nor_does_it_where_the_tube_begins_above_a_dens_that_is_seen() -> None:
+    above = 13  # a part of the skull that is read as C2
+    votes = np.pad(reading(0), ((above, 0), (0, 0)), mode="edge")
+    seen = np.pad(discs(0.7), (above, 0))
+    seen[above + 22 : above + 28] = 0.7
+    expected = [0, *(above + np.array(BORDERS[1:-1]))]
+    starts = [s.start for s in divide(votes, seen, (0, LENGTH + above), dens_seen=True)]
+    assert starts == pytest.approx(expected, abs=1)
+    assert len(divide(votes, seen, (0, LENGTH + above))) > len(expected)
+
+
 def test_an_axis_whose_lower_half_is_read_as_c3_is_not_divided_where_no_disc_is() -> None:
     votes = np.zeros((LENGTH, LEVEL_CLASSES))
     read = [0, 20, C2_MM, C2_MM + 23, C2_MM + 50, *BORDERS[5:]]

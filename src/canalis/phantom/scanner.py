@@ -162,8 +162,18 @@ def stretch_of(neck: Neck, *, above_c1_mm: float = 12.0, below: int = T1 + 1) ->
     return top, float(neck.curve.point_at(v.lower_mm)[2]) - 14.0
 
 
-def with_look(scanner: Scanner, rng: np.random.Generator) -> Scanner:
-    """Return the same grid with blur, dose and densities drawn at random."""
+def with_look(scanner: Scanner, rng: np.random.Generator, *, plain_share: float = PLAIN_SHARE) -> Scanner:
+    """Return the same grid with blur, dose and densities drawn at random.
+
+    Parameters
+    ----------
+    scanner : Scanner
+        Its grid is kept.
+    rng : numpy.random.Generator
+        The only source of chance.
+    plain_share : float
+        Chance that no contrast is in the sac.
+    """
     bone_kernel = rng.random() < 0.45
     dose = float(rng.lognormal(0, 0.45)) / np.sqrt(max(scanner.slice_mm, 0.5))
     fwhm = rng.uniform(0.5, 0.75) if bone_kernel else rng.uniform(0.8, 1.8)
@@ -180,7 +190,7 @@ def with_look(scanner: Scanner, rng: np.random.Generator) -> Scanner:
         trabecular_hu=float(np.clip(rng.normal(320, 90), 110, 620)),
         texture_hu=float(rng.uniform(25, 95)),
         cortex_hu=float(rng.uniform(950, 1800)),
-        sac_hu=float(rng.uniform(5, 32)) if rng.random() < PLAIN_SHARE else float(rng.uniform(*CONTRAST_HU)),
+        sac_hu=float(rng.uniform(5, 32)) if rng.random() < plain_share else float(rng.uniform(*CONTRAST_HU)),
     )
 
 

@@ -152,10 +152,11 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
     body, disc, slope = _profile(classes, tube)
     votes = _votes(found, tube, slope)
     span = _span(body + disc, votes)
-    segments = divide(votes, with_gaps(disc, body), span)
+    dens_mm = _dens_places(found, tube, slope)
+    segments = divide(votes, with_gaps(disc, body), span, dens_seen=dens_mm.size >= LEAST_DENS_VOXELS)
     vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
     seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
-    dens = find_dens(vertebrae, classes, found, tube, slope)
+    dens = find_dens(vertebrae, classes, tube, dens_mm)
     return Column(vertebrae, dens, _rib_of(vertebrae, dens, found, tube, slope), seen, slope, votes)
 
 
@@ -276,11 +277,9 @@ def _votes(found: Located, tube: Tube, slope: Floats) -> Floats:
     return np.asarray(ndimage.gaussian_filter1d(votes, 1.2, axis=0))
 
 
-def find_dens(
-    vertebrae: tuple[Vertebra, ...], classes: Classes, found: Located, tube: Tube, slope: Floats
-) -> int | None:
+def find_dens(vertebrae: tuple[Vertebra, ...], classes: Classes, tube: Tube, dens_mm: Floats) -> int | None:
     """Return which vertebra carries the dens: by its shape, by the coarse pass, and not if these differ."""
-    seen = {_dens_by_shape(vertebrae, classes, tube), _dens_by_name(vertebrae, found, tube, slope)} - {None}
+    seen = {_dens_by_shape(vertebrae, classes, tube), _dens_by_name(vertebrae, dens_mm)} - {None}
     return seen.pop() if len(seen) == 1 else None
 
 
@@ -307,21 +306,25 @@ def _sections(classes: Classes, tube: Tube) -> Floats:
     return np.asarray(4.0 * np.isin(seen, classes.body).sum(axis=0))
 
 
-def _dens_by_name(vertebrae: tuple[Vertebra, ...], found: Located, tube: Tube, slope: Floats) -> int | None:
-    """Return which vertebra carries what the coarse pass calls the dens."""
+def _dens_places(found: Located, tube: Tube, slope: Floats) -> Floats:
+    """Return where along the tube each voxel lies that the coarse pass calls the dens, mm."""
     _, places = _places_of(found, Coarse.DENS)
     if not len(places):
-        return None
+        return np.zeros(0)
     along, front, left = tube.along(places)
-    here = own_place(along, front, slope)[(front > 2) & (front < 35) & (np.abs(left) < 14)]
-    if here.size < LEAST_ON_C2:
+    return own_place(along, front, slope)[(front > 2) & (front < 35) & (np.abs(left) < 14)]
+
+
+def _dens_by_name(vertebrae: tuple[Vertebra, ...], dens_mm: Floats) -> int | None:
+    """Return which vertebra carries what the coarse pass calls the dens."""
+    if dens_mm.size < LEAST_ON_C2:
         return None
-    low = float(np.percentile(here, 70))  # well down the dens, above the body
+    low = float(np.percentile(dens_mm, 70))  # well down the dens, above the body
     for i, vertebra in enumerate(vertebrae):
         above = DENS_ABOVE_MM if i == 0 and vertebra.cut else 4
         if vertebra.top_mm - above <= low <= vertebra.bottom_mm + 2:
             tall = vertebra.bottom_mm - vertebra.top_mm >= LEAST_C2_MM
-            return i if here.size >= LEAST_DENS_VOXELS or tall else None
+            return i if dens_mm.size >= LEAST_DENS_VOXELS or tall else None
     return None
 
 

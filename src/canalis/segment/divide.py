@@ -20,7 +20,10 @@ BELOW: Final = LEVEL_CLASSES - 1
 """T3 and all below: the network tells them apart no more."""
 
 LENGTH_MM: Final = (10, 26)  # of a body and its disc, C3 to T2: 14 to 24 in adults
-C2_LENGTH_MM: Final = (14, 50)  # with the dens 36 to 46; 14 where a scan cuts it off
+C2_LENGTH_MM: Final = (
+    14,
+    56,
+)  # with the dens 36 to 46, and above it what is left of the skull; 14 where a scan cuts it off
 BELOW_LENGTH_MM: Final = (13, 32)
 USUAL_MM: Final = (19.0, 2.5)  # mean and deviation of the above
 USUAL_C2_MM: Final = (41.0, 5.0)  # the tip of the dens is not always seen
@@ -58,7 +61,7 @@ class Segment:
     level: int
 
 
-def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
+def divide(votes: Floats, disc: Floats, span: tuple[int, int], *, dens_seen: bool = False) -> list[Segment]:
     """Divide a column into vertebrae.
 
     Parameters
@@ -69,6 +72,8 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
         How much speaks for a disc, 0 to 1.
     span : tuple of int
         First millimetre with bone, and the one after the last.
+    dens_seen : bool
+        Whether the dens was: then C2 is whole, also where it begins with the tube.
 
     Returns
     -------
@@ -103,7 +108,7 @@ def divide(votes: Floats, disc: Floats, span: tuple[int, int]) -> list[Segment]:
             inside = missed[max(stop - OWN_END_MM, 0)] - missed[inner]
             cut = (starts == 0) & (first <= CUT_MM) | (stop == size)
             if level == C2:  # below the dens is what is left of a disc; C3 has no room in a whole C2
-                inside[~cut] = 0.0
+                inside[~cut | dens_seen] = 0.0
             total = score + gain[stop, level] - gain[starts, level] - BODY_COST - inside
             total -= _unusual(stop - starts, level, cut)
             i = int(np.argmax(total))

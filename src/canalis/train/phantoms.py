@@ -17,7 +17,7 @@ from canalis.phantom.noise import noise_of
 from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import render
-from canalis.phantom.scanner import Scanner, discs_at, scan, shoulder_gain, with_look
+from canalis.phantom.scanner import PLAIN_SHARE, Scanner, discs_at, scan, shoulder_gain, with_look
 from canalis.phantom.streaks import hardening, metal_streaks, spread
 from canalis.phantom.surroundings import plan_surroundings
 from canalis.segment.grids import COARSE_SPACING_MM, FINE_SPACING_MM, Grid, resample_hu
@@ -28,6 +28,7 @@ SIDE_MM, FRONT_MM, BACK_MM = 40.0, 42.0, 44.0  # beyond the canal's middle: more
 WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
 MARGIN_MM = 5.0
 NEAR_BOUNDARY_SHARE = 0.35  # of necks: ends of masses where the type changes, and so the shortest masses
+MYELOGRAM_PLAIN_SHARE = 0.1  # of the necks that are to have contrast in the sac, those left without
 REDUCED_PIXEL_MM = 2.0  # larger ones were averaged after the scan
 TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
 """What a scanner with voxels of its own has in common with the one that was planned."""
@@ -43,16 +44,39 @@ def make_phantom_case(seed: int, folder: Path) -> None:
     folder : Path
         The cache.
     """
+    _make(seed, folder, plain_share=PLAIN_SHARE)
+
+
+def make_myelogram_case(seed: int, folder: Path) -> None:
+    """Make the case of one seed, most of them with contrast in the sac, and write it to a cache.
+
+    Parameters
+    ----------
+    seed : int
+        Below 1,000,000 for training, below 2,000,000 for validation.
+    folder : Path
+        The cache.
+    """
+    _make(seed, folder, plain_share=MYELOGRAM_PLAIN_SHARE)
+
+
+def _make(seed: int, folder: Path, *, plain_share: float) -> None:
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
     neck = plan_neck(streams[0])
     near = bool(streams[1].spawn(1)[0].random() < NEAR_BOUNDARY_SHARE)
     growths = plan_growths(streams[1], neck, Wanted(near_boundary=near))
-    fine = draw_fine(streams[2], neck, growths)
-    coarse = draw_coarse(streams[3], neck, growths)
+    fine = draw_fine(streams[2], neck, growths, plain_share=plain_share)
+    coarse = draw_coarse(streams[3], neck, growths, plain_share=plain_share)
     write_case(folder, seed, fine=fine, coarse=coarse, source=phantom_source())
 
 
-def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
+def draw_fine(
+    rng: np.random.Generator,
+    neck: Neck,
+    growths: tuple[Growth, ...],
+    *,
+    plain_share: float = PLAIN_SHARE,
+) -> Sampled:
     """Return a stretch of the spine on the fine grid."""
     over = rng.uniform(8, 30) if rng.random() < 0.6 else rng.uniform(30, 65)  # skull base, jaw and face
     top = float(neck.curve.point_at(neck.top_s_mm)[2]) + over
@@ -60,7 +84,7 @@ def draw_fine(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...])
     window = float(rng.uniform(*WINDOW_MM))
     high = float(rng.uniform(bottom + window, top)) if rng.random() < 0.7 else top
     grid = _fine_grid(neck, high - window, high)
-    scanner = with_look(_scanner_on(grid), rng)
+    scanner = with_look(_scanner_on(grid), rng, plain_share=plain_share)
     native = _native(rng, grid)
     around = _around(rng, neck, grid)
     drawn = render(neck, growths, around, scanner, rng)
@@ -116,7 +140,13 @@ def _cut_short(rng: np.random.Generator, drawn: Sampled) -> Sampled:
     )
 
 
-def draw_coarse(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...]) -> Sampled:
+def draw_coarse(
+    rng: np.random.Generator,
+    neck: Neck,
+    growths: tuple[Growth, ...],
+    *,
+    plain_share: float = PLAIN_SHARE,
+) -> Sampled:
     """Return a whole scan, of the neck and whatever else was in the field, on the coarse grid."""
     low, high = _coverage(rng, neck)
     field_x, field_y = _field(rng)
@@ -125,7 +155,7 @@ def draw_coarse(rng: np.random.Generator, neck: Neck, growths: tuple[Growth, ...
     x0 = spine[:, 0].mean() + rng.normal(0, 0.06) * field_x
     box = np.array([[x0 - field_x / 2, y0 - field_y / 2, low], [x0 + field_x / 2, y0 + field_y / 2, high]])
     grid = Grid.over_box(box[0], box[1], spacing_mm=COARSE_SPACING_MM)
-    scanner = with_look(_scanner_on(grid), rng)
+    scanner = with_look(_scanner_on(grid), rng, plain_share=plain_share)
     around = _around(rng, neck, grid)
     drawn = render(neck, growths, around, scanner, rng)
     hu = drawn.hu.reshape(scanner.slices, scanner.steps, scanner.rows, scanner.columns).mean(axis=1)
