@@ -10,6 +10,7 @@ from canalis.phantom.degeneration import plan_anterior, plan_degeneration
 from canalis.phantom.growth import EVERY_BONE, Growth
 from canalis.phantom.neck import C2, C7, NAMES, Neck, OperationKind, Vertebra
 from canalis.phantom.operations import operated
+from canalis.phantom.vertebra import wall_ends
 
 Type = Literal["continuous", "segmental", "mixed", "localized"]
 TYPES: tuple[Type, ...] = ("continuous", "segmental", "mixed", "localized")
@@ -157,7 +158,8 @@ def _ends(
         above = vertebrae[0]
         below = neck.vertebrae[above.index + 1]
         reach = (1.6, 3.6) if near else (1.2, 2.7)
-        return below.upper_mm - rng.uniform(*reach), above.lower_mm + rng.uniform(*reach)
+        low, high = wall_ends(below)[1], wall_ends(above)[0]
+        return low - rng.uniform(*reach), high + rng.uniform(*reach)
     top, bottom = vertebrae[0], vertebrae[-1]
     single = len(span) == 1
     return _lower_end(rng, bottom, near, single=single), _upper_end(rng, top, near, single=single)

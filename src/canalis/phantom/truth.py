@@ -26,6 +26,7 @@ from canalis.measurement.measurements import (
 from canalis.phantom.canal import CanalSection, canal_at
 from canalis.phantom.growth import Growth
 from canalis.phantom.neck import C1, C2, C7, T1, Neck
+from canalis.phantom.vertebra import wall_ends
 from canalis.segment.segmentation import LevelNaming
 
 Floats = NDArray[np.float64]
@@ -88,7 +89,7 @@ def truth_of(neck: Neck, growths: tuple[Growth, ...], *, low_z_mm: float, high_z
     for i in range(C2, C7 + 1):
         above, below = neck.vertebrae[i], neck.vertebrae[i + 1]
         if _inside(neck, below.upper_mm, above.lower_mm, low_z_mm, high_z_mm):
-            slots.append((disc_name(names[i]), "disc", (above.lower_mm + below.upper_mm) / 2))
+            slots.append((disc_name(names[i]), "disc", (wall_ends(above)[0] + wall_ends(below)[1]) / 2))
     slots.sort(key=lambda slot: -slot[2])
     planes = [_plane(neck, growths, level, part, s) for level, part, s in slots]
     along = _along(neck, low_z_mm, high_z_mm)
@@ -226,8 +227,8 @@ def _level_at(neck: Neck, s: float) -> str | None:
         if v.index == C1:
             if s > neck.vertebrae[C2].upper_mm + 4:
                 return "C1"
-        elif s >= v.lower_mm:
-            if s <= v.upper_mm or v.index == C2:
+        elif s >= wall_ends(v)[0]:
+            if s <= wall_ends(v)[1] or v.index == C2:
                 return v.name
             return disc_name(neck.vertebrae[v.index - 1].name)
     return None
@@ -266,8 +267,9 @@ def _joined(profiles: list[Floats]) -> list[Floats]:
 def _covered(neck: Neck, low: float, high: float) -> list[str]:
     names = []
     for v in neck.vertebrae[C2 : T1 + 2]:
-        shared = min(high, v.upper_mm) - max(low, v.lower_mm)
-        within = low >= v.lower_mm and high <= v.upper_mm
+        lower, upper = wall_ends(v)
+        shared = min(high, upper) - max(low, lower)
+        within = low >= lower and high <= upper
         if shared >= INVOLVED_HEIGHT_MM and (within or shared > COVER_MM):
             names.append(v.name)
     return names
@@ -386,9 +388,9 @@ def _zone(neck: Neck, name: str) -> tuple[float, float]:
     """Return the lower and upper place of a body or disc along the curve."""
     for v in neck.vertebrae[C2 : T1 + 2]:
         if v.name == name:
-            return v.lower_mm, v.upper_mm
+            return wall_ends(v)
         if v.index <= T1 and disc_name(v.name) == name:
-            return neck.vertebrae[v.index + 1].upper_mm, v.lower_mm
+            return wall_ends(neck.vertebrae[v.index + 1])[1], wall_ends(v)[0]
     raise KeyError(name)
 
 
@@ -398,7 +400,8 @@ def _involved(
     levels, discs, bridged = [], [], []
     thick = np.max([p for _, _, p in spans], axis=0) if spans else np.zeros_like(along)
     for v in neck.vertebrae[C2 : T1 + 2]:
-        here = (along >= v.lower_mm) & (along <= v.upper_mm) & (thick >= INVOLVED_THICKNESS_MM)
+        lower, upper = wall_ends(v)
+        here = (along >= lower) & (along <= upper) & (thick >= INVOLVED_THICKNESS_MM)
         if here.sum() * ALONG_MM >= INVOLVED_HEIGHT_MM:
             levels.append(v.name)
         if v.index > C7:

@@ -18,6 +18,7 @@ Array = NDArray[np.floating]
 GUTTER_MM, INNER_CORTEX_MM = 2.5, 1.0  # width of a laminoplasty's hinge, and what it leaves
 BLOCK_OVERLAP_MM = 2.5  # how far a block's upper body reaches into its lower: past the hollow of its endplate
 FAR = 50.0  # a distance that is outside of everything
+OVAL_DEPTH = 0.62  # half-axis of a body's outline along AP, as a share of its depth: the wall cuts it off
 PART_REACH_MM = 12.0  # farther from a part of the arch it makes no difference: not even to a spur's root
 
 
@@ -134,15 +135,15 @@ def _body_and_disc(
     v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection
 ) -> tuple[Array, Array, Array, Array]:
     swell = 1 + v.flare * np.minimum((2 * w / v.height) ** 2, 1.4)
-    rx, ry = v.width / 2 * 1.06 * swell, 0.62 * v.depth * swell
-    ahead = y + canal.ap / 2 + v.depth - 0.62 * v.depth
+    rx, ry = v.width / 2 * 1.06 * swell, OVAL_DEPTH * v.depth * swell
+    ahead = y + canal.ap / 2 + v.depth - OVAL_DEPTH * v.depth
     u = np.abs(x) / rx
     power = (u**2.6 + (np.abs(ahead) / ry) ** 2.6) ** (1 / 2.6) + 1e-6
     around = np.sqrt(x * x + ahead * ahead) * (1 - 1 / power)
     around = np.where(power < 0.3, -5.0, around)
     rise = np.clip((u - 0.62) / 0.3, 0, 1)
     rise = v.uncinate * rise * rise * (3 - 2 * rise)
-    dome = np.clip(1 - u * u - 0.6 * (ahead / ry) ** 2, 0, 1)
+    dome = _dome(u, ahead / ry)
     front = np.clip(-(ahead / ry) - 0.55, 0, 1)
     top = v.height / 2 + rise - v.concavity * dome
     bottom = -v.height / 2 + (rise * 0.85 if v.uncinate else 0) + v.concavity * dome - v.lip * front
@@ -157,6 +158,34 @@ def _body_and_disc(
     disc = np.maximum(inside, np.maximum(w - disc_top, disc_bottom - w))
     arc = np.arctan2(x, -ahead) * (rx + ry) / 2
     return body, disc, around, arc
+
+
+def _dome(across: Array, ahead: Array) -> Array:
+    """Return how much of its hollow an endplate has at shares of its half-width and half-depth."""
+    return np.asarray(np.clip(1 - across * across - 0.6 * ahead**2, 0, 1))
+
+
+def wall_ends(v: Vertebra) -> tuple[float, float]:
+    """Return where a body's endplates meet its posterior wall on the midline, mm along the curve.
+
+    An endplate is hollow, so that there a body is lower than at its outer rims. To what is one bone with
+    its neighbour it has no endplate, and C2 has none to its dens.
+
+    Parameters
+    ----------
+    v : Vertebra
+        C2 or below.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end.
+    """
+    wall = (1 - OVAL_DEPTH) / (OVAL_DEPTH * (1 + v.flare))
+    hollow = v.concavity * float(_dome(np.zeros(1), np.array([wall]))[0])
+    lower = 0.0 if v.block else hollow
+    upper = 0.0 if v.block_above or v.index == C2 else hollow
+    return v.lower_mm + lower, v.upper_mm - upper
 
 
 def _dens(neck: Neck, *, x: Array, y: Array, s: Array, canal: CanalSection) -> Array:
