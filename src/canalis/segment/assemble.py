@@ -20,7 +20,7 @@ from canalis.segment.classes import LEVEL_CLASSES, Coarse, Fine
 from canalis.segment.column import Column, own_place
 from canalis.segment.fcn import CANAL_CLASSES, FineMap
 from canalis.segment.grids import look_up
-from canalis.segment.levels import C2, Named
+from canalis.segment.levels import C1, C2, Named
 from canalis.segment.locate import Located
 from canalis.segment.tube import Tube, find_tube, near_tube
 from canalis.volume import Mask, Probability, Volume
@@ -36,6 +36,9 @@ SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline
 SOLID_WIDTHS_MM: Final = np.arange(-7.0, 7.1, 0.5)  # between the uncinate processes
 SOLID_STEP_MM: Final = 0.5  # no coarser than the fine grid
 READ_OVER_MM: Final = 17  # along the canal: about a body
+ATLAS_READ: Final = (
+    0.5  # of the arches beside the dens, that must be read as C1 for the reading to count there
+)
 READ_WELL: Final = 0.8  # of what is read there must be the counted level
 COARSE_PIXEL_MM: Final = 1.5
 """Over this, lengths are not given, and levels matter more than edges."""
@@ -143,7 +146,8 @@ def _level_by_shape(
 ) -> NDArray[np.intp]:
     """Return the level that the coarse network reads at arches, moved to agree with the count.
 
-    Where it reads the bodies beside them otherwise than they were counted, arches go by their place.
+    Where it reads the bodies beside them otherwise than they were counted, arches go by their place. So do
+    those of C1 and C2 where it reads no C1 beside the dens: nothing else tells a reading too low there.
     """
     shift = _shift(column, first)
     distance, nearest = ndimage.distance_transform_edt(
@@ -157,7 +161,19 @@ def _level_by_shape(
     plausible = (distance[at] < 6) & (read <= by_place) & (read >= by_place - 1)
     top = (by_place <= C2) & (read >= 0) & (read <= C2)
     usable = (plausible | top) & _read_well(along_mm, column, first)
+    atlas = (by_place == C2) & _beside_dens(along_mm, column, first)
+    if atlas.any() and (read[atlas] == C1).mean() < ATLAS_READ:
+        by_place = np.where(atlas, C1, by_place)
+        usable &= by_place > C2
     return np.where(usable, read, by_place)
+
+
+def _beside_dens(along_mm: NDArray[np.float64], column: Column, first: int) -> NDArray[np.bool_]:
+    """Return which places lie above the axis's body, where arches are C1's, which has no body of its own."""
+    axis = C2 - first
+    if not 0 <= axis < len(column.vertebrae):
+        return np.zeros(len(along_mm), dtype=bool)
+    return np.asarray(along_mm < column.vertebrae[axis].bottom_mm - AXIS_BODY_MM)
 
 
 def _read_well(along_mm: NDArray[np.float64], column: Column, first: int) -> NDArray[np.bool_]:

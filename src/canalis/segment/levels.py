@@ -11,6 +11,7 @@ from canalis.segment.classes import LEVEL_CLASSES
 from canalis.segment.column import Column
 from canalis.segment.segmentation import LevelNaming
 
+C1: Final = LEVELS.index("C1")
 C2: Final = LEVELS.index("C2")
 T1: Final = LEVELS.index("T1")
 HEIGHT_SPREAD: Final = 1.6
