@@ -34,6 +34,7 @@ def test_no_size_of_ossification_is_left(before_and_after):
     assert after.narrowest.residual_ap_mm is None
     assert not after.profile
     assert not after.ossification.masses
+    assert all(one.thickness_mm is None for one in after.apart)
 
 
 def test_the_canal_and_what_is_found_stay(before_and_after):

@@ -17,6 +17,7 @@ OF_CANAL: Final = ("canal_ap_mm", "canal_lr_mm", "canal_area_mm2", "torg_pavlov_
 OF_PLANES: Final = tuple(name for name in PLANE_NUMBERS if name not in OF_CANAL)
 """What ossification decides: all numbers of a plane but the anatomical canal's."""
 OF_OSSIFICATION: Final = (
+    "peak_level",
     "max_thickness_mm",
     "max_occupying_ratio_percent",
     "width_mm",
@@ -52,6 +53,7 @@ def without_ossification_sizes(measurements: Measurements, reason: str) -> Measu
         planes=tuple(_plane(plane, reason) for plane in measurements.planes),
         narrowest=Narrowest(None, None, None, None),
         ossification=_ossification(measurements.ossification, reason),
+        apart=tuple(replace(one, thickness_mm=None) for one in measurements.apart),
         alignment=_alignment(measurements.alignment, reason),
         warnings=tuple(w for w in measurements.warnings if w.code not in WARNED_OF_SIZE),
         profile=(),
