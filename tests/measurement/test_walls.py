@@ -107,16 +107,16 @@ def test_planes_near_metal_in_the_canal_are_refused_and_the_rest_measured(make_n
             assert other == one
 
 
-def double_layered(make_neck, plans, strip_hu, strip_mm, fwhm_mm=0.0):
+def double_layered(make_neck, plans, strip_hu, strip_mm, *, fwhm_mm=0.0, high_mm=None):
     """A 5 mm plate of 900 HU with a strip inside it, 1 mm from its back, blurred in the plane."""
     plan, growth, top = plans
-    neck = plan(growths=(growth(top(1), top(2) + 12, 5.0, width_mm=12),))
-    segmentation, volume = make_neck(neck)
-    thinner = make_neck(plan(growths=(growth(top(1), top(2) + 12, 4.0, width_mm=12),)))[0].mask.labels == 2
-    inner = (
-        make_neck(plan(growths=(growth(top(1), top(2) + 12, 4.0 - strip_mm, width_mm=12),)))[0].mask.labels
-        == 2
-    )
+    low = top(2) + 12 if high_mm is None else top(1) + high_mm
+
+    def plate(thickness_mm):
+        return make_neck(plan(growths=(growth(top(1), low, thickness_mm, width_mm=12),)))
+
+    segmentation, volume = plate(5.0)
+    thinner, inner = (plate(mm)[0].mask.labels == 2 for mm in (4.0, 4.0 - strip_mm))
     hu = volume.hu.copy()
     hu[segmentation.mask.labels == 2] = 900
     hu[thinner & ~inner] = strip_hu
@@ -134,6 +134,13 @@ def test_plate_strip_and_rim_are_a_double_layer_candidate(make_neck, plans):
 def test_a_strip_that_a_soft_kernel_fills_is_told(make_neck, plans):
     found = double_layered(make_neck, plans, 80, 1.2, fwhm_mm=1.6).ossification.double_layer_sign
     assert {"C4", "C5"} <= set(found.planes)
+
+
+def test_of_a_low_mass_half_its_height_is_enough(make_neck, plans):
+    assert double_layered(make_neck, plans, 80, 1.2, high_mm=3.0).ossification.double_layer_sign.candidate
+    assert not double_layered(
+        make_neck, plans, 880, 1.2, high_mm=3.0
+    ).ossification.double_layer_sign.candidate
 
 
 @pytest.mark.parametrize("fwhm_mm", [0.6, 1.6])

@@ -40,7 +40,8 @@ LOWEST = np.array([-1.0, 0.2, -400.0, 100.0, 0.4, 0.3, -100.0])
 HIGHEST = np.array([1.0, 0.85, 600.0, 2500.0, 2.2, 2.3, 2500.0])
 """Bounds of a fit: back of the mass and blur, mm; canal and mass, HU; rim and band, mm; band, HU."""
 SCALE = np.array([0.2, 0.1, 100.0, 300.0, 0.3, 0.3, 300.0])
-LEAST_RUN_MM = 3.0  # along the neck over which it must be seen
+LEAST_RUN_MM = 3.0  # along the neck over which it must be seen ...
+LEAST_RUN_SHARE = 0.5  # ... or over this share of a mass that is not twice as long
 OWN_EDGE_MM = 0.3  # of the bone's front edge, blurred
 EVERY = 2  # places of the frame between profiles: 1 mm
 
@@ -75,7 +76,7 @@ def find_double_layer(
     )
     if seen.sum() < LEAST_SHARE * told.sum():
         seen[:] = False
-    runs = _long_runs(seen, float(along[EVERY] - along[0]))
+    runs = _long_runs(seen, told, float(along[EVERY] - along[0]))
     held = along[places[runs]]
     levels = [
         zone.name
@@ -85,14 +86,20 @@ def find_double_layer(
     return DoubleLayerSign(candidate=bool(runs.any()), planes=tuple(levels))
 
 
-def _long_runs(seen: NDArray[np.bool_], step_mm: float) -> NDArray[np.bool_]:
-    """Return the places that lie in a run of at least 3 mm."""
+def _long_runs(seen: NDArray[np.bool_], told: NDArray[np.bool_], step_mm: float) -> NDArray[np.bool_]:
+    """Return the places that lie in a run of at least 3 mm, or of half the stretch that is thick enough."""
     kept = np.zeros(len(seen), dtype=bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], seen, [False]]).astype(np.int8)))
-    for first, end in zip(edges[::2], edges[1::2], strict=True):
-        if (end - first) * step_mm >= LEAST_RUN_MM:
-            kept[first:end] = True
+    for thick in _stretches(told):
+        least = min(LEAST_RUN_MM, LEAST_RUN_SHARE * (thick.stop - thick.start) * step_mm)
+        for run in _stretches(seen[thick]):
+            if (run.stop - run.start) * step_mm >= least:
+                kept[thick.start + run.start : thick.start + run.stop] = True
     return kept
+
+
+def _stretches(held: NDArray[np.bool_]) -> list[slice]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], held, [False]]).astype(np.int8)))
+    return [slice(int(first), int(end)) for first, end in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def _profile(neck: NeckGeometry, i: int, volume: Volume) -> tuple[Floats, float]:
