@@ -273,7 +273,10 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "levels_exact": share([set(r["found"]["levels"]) == set(r["truth"]["levels"]) for r in sick]),
         "discs_exact": share([set(r["found"]["discs"]) == set(r["truth"]["discs"]) for r in sick]),
         "sensitivity": share([bool(row["found"]["present"]) for row in sick]),
-        "specificity": share([row["found"]["present"] is False for row in well]),
+        "specificity": share(
+            [not row["found"]["present"] for row in well if row["found"]["present"] is not None]
+        ),
+        "presence_not_told": sum(row["found"]["present"] is None for row in rows),
         "k_line_accuracy": share(right),
         "k_line_borderline_far": share([row["found"]["k_line"] == "borderline" for row in far]),
         "k_line_distance_mae_mm": mean_error(distance)[0] if len(distance) else None,

@@ -33,6 +33,7 @@ EMPTY_CODES: Final = {"all-air", "one-value", "not-hounsfield", "pixel-noise", "
 EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
 LARGEST_PIXEL_MM: Final = 1.5  # contract
 SAFE_GAP_MM: Final = 3.0  # contract
+CONTRAST_REASON: Final = "Contrast in the canal may be taken for ossification, and hides what is as dense."
 NOT_NAMED: Final = LevelNaming(False, None, "The scan was refused before levels were looked for.")
 
 
@@ -273,7 +274,7 @@ def measure_with_outlines(
         return measurements, segmentation
     contrast = contrast_in_canal(segmentation.mask, volume)
     if contrast:
-        measurements = without_ossification_sizes(measurements, "Contrast in the canal may be ossification.")
+        measurements = without_ossification_sizes(measurements, CONTRAST_REASON)
     beyond = (*slice_jumps(volume), *metal_in_canal(metal), *contrast)
     return _partial_with(measurements, beyond), segmentation
 

@@ -37,6 +37,14 @@ def test_no_size_of_ossification_is_left(before_and_after):
     assert all(one.thickness_mm is None for one in after.apart)
 
 
+def test_nor_is_it_said_that_there_is_none(make_neck):
+    before = measure_segmentation(*make_neck(NeckPlan()))
+    after = without_ossification_sizes(before, WHY)
+    assert before.ossification.present is False
+    assert after.ossification.present is None
+    assert after.ossification.reasons["present"] == WHY
+
+
 def test_the_canal_and_what_is_found_stay(before_and_after):
     before, after = before_and_after
     for old, new in zip(before.planes, after.planes, strict=True):

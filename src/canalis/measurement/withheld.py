@@ -34,7 +34,8 @@ WARNED_OF_SIZE: Final = ("ratio-near-cut",)
 def without_ossification_sizes(measurements: Measurements, reason: str) -> Measurements:
     """Return measurements without any size of ossification or of what it leaves free.
 
-    Whether there is ossification, its type and its levels stay, as does all of the anatomical canal.
+    That there is ossification, its type and its levels stay, as does all of the anatomical canal. That there
+    is none does not: what is as dense as its surroundings is not seen.
 
     Parameters
     ----------
@@ -76,13 +77,14 @@ def _plane(plane: PlaneMeasurement, reason: str) -> PlaneMeasurement:
 
 
 def _ossification(found: Ossification, reason: str) -> Ossification:
+    names = OF_OSSIFICATION if found.present else ("present", *OF_OSSIFICATION)
     return replace(
         found,
-        **_nulls(OF_OSSIFICATION),
+        **_nulls(names),
         double_layer_sign=DoubleLayerSign(candidate=None),
         masses=(),
         uncertainty={},
-        reasons=found.reasons | dict.fromkeys(OF_OSSIFICATION, reason),
+        reasons=found.reasons | dict.fromkeys(names, reason),
     )
 
 

@@ -219,6 +219,7 @@ def contrast_in_canal(mask: Mask, volume: Volume) -> list[ScanWarning]:
         return []
     message = (
         f"The canal holds contrast around the cord (about {about:.0f} HU), as after myelography. What "
-        "is called ossification may be contrast: its thickness, ratios and what it leaves free are not given."
+        "is called ossification may be contrast, and ossification as dense as the contrast is not seen: its "
+        "thickness, ratios and what it leaves free are not given, nor that there is none."
     )
     return [ScanWarning("contrast-in-canal", message)]
