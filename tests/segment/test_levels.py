@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from canalis.segment.classes import Coarse
 from canalis.segment.column import Classes, Column, divide_column
@@ -126,6 +127,21 @@ def test_an_axis_that_the_canal_begins_beside_is_known_by_shape_and_reading(
     assert left or counted_in(read_otherwise)[0].dens is None
 
 
+def test_an_axis_whose_dens_is_as_wide_as_its_body_is_known_by_its_height(
+    make_spine: Callable[..., Any],
+) -> None:
+    found = make_spine(ribs=(12, 12)).located(850.0, TOP)
+    structure, level = found.structure.copy(), found.level.copy()
+    dens = structure == Coarse.DENS
+    wide = ndimage.binary_dilation(dens, np.ones((1, 9, 9))) & (structure != Coarse.CANAL)
+    structure[wide], level[wide] = Coarse.BODY, C2
+    swollen = replace(found, structure=structure, level=level)
+    column, named = counted_in(swollen)
+    assert (column.dens, named.naming.source, named.first) == (0, "dens", C2)
+    read_otherwise = replace(swollen, level=np.maximum(level, 4).astype(np.uint8))
+    assert counted_in(read_otherwise)[0].dens is None
+
+
 @pytest.mark.parametrize("rib", [6, 7, 8])
 def test_rib_heads_that_go_no_further_are_no_witness_beside_a_dens(
     make_spine: Callable[..., Any], rib: int
@@ -138,6 +154,14 @@ def test_rib_heads_alone_name_a_scan_without_dens(make_spine: Callable[..., Any]
     column, named = counted(make_spine(rib_to_mm=38.0), FOOT, 945.0)
     assert named.first is not None
     assert (named.naming.source, named.first + (column.rib or 0)) == ("first rib", T1)
+
+
+def test_a_rib_that_would_give_c1_a_body_names_nothing(make_spine: Callable[..., Any]) -> None:
+    column = replace(counted(make_spine(), FOOT, TOP)[0], dens=None)
+    assert name_levels(column).first == C2
+    misplaced = name_levels(replace(column, rib=(column.rib or 0) + 1))
+    assert misplaced.first is None
+    assert "C1 a body" in misplaced.naming.reason
 
 
 def test_two_vertebrae_read_as_one_level_are_not_sure(make_spine: Callable[..., Any]) -> None:

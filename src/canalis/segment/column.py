@@ -44,6 +44,9 @@ DENS_ABOVE_MM: Final = (
 )
 LEAST_C2_MM: Final = 26.0  # with the dens 34 to 44; a C3 to T1 with spurs is at most 21
 LEAST_READ_C2: Final = 0.6  # of the reading of a body that the tube's upper end cuts off
+TALL_AXIS: Final = (
+    1.6  # of the other bodies' height: C2 with its dens is 1.8 to 2.4, what is left of it by a cut less
+)
 DENS_SHARE: Final = 0.75  # of the section of C2's body that the dens has at most, partial volume included
 SECTION_MM: Final = (np.arange(3.0, 33.0, 2.0), np.arange(-16.0, 16.1, 2.0))
 """To the front and to the left of the centreline: more than any body."""
@@ -284,16 +287,23 @@ def find_dens(vertebrae: tuple[Vertebra, ...], classes: Classes, tube: Tube, den
 
 
 def _dens_by_shape(vertebrae: tuple[Vertebra, ...], classes: Classes, tube: Tube) -> int | None:
-    """Return the tall body that tapers to the head, of the two uppermost: a bit of skull may come before."""
+    """Return the body of dens and C2, of the two uppermost: a bit of skull may come before.
+
+    It is tall and tapers to the head; or it is read as C2 and far taller than the others, where what lies
+    about the dens was taken for it.
+    """
     areas = _sections(classes, tube)
     for i, vertebra in enumerate(vertebrae[:2]):
         top, height = int(vertebra.top_mm), vertebra.bottom_mm - vertebra.top_mm
-        if height < LEAST_C2_MM or (vertebra.cut and vertebra.votes[C2] < LEAST_READ_C2):
+        read = bool(vertebra.votes[C2] >= LEAST_READ_C2)
+        if height < LEAST_C2_MM or (vertebra.cut and not read):
             continue
         third = int(height / 3)
         upper = float(areas[top : top + third].mean())
         lower = float(areas[int(vertebra.bottom_mm) - third : int(vertebra.bottom_mm)].mean())
-        if upper < DENS_SHARE * lower:
+        others = [v.bottom_mm - v.top_mm for v in vertebrae[i + 1 :] if not v.cut]
+        tall = len(others) > 1 and height >= TALL_AXIS * float(np.median(others))
+        if upper < DENS_SHARE * lower or (read and tall):
             return i
     return None
 

@@ -14,6 +14,7 @@ from canalis.segment.segmentation import LevelNaming
 C1: Final = LEVELS.index("C1")
 C2: Final = LEVELS.index("C2")
 T1: Final = LEVELS.index("T1")
+LEAST_BODY_MM: Final = 11.0  # low bodies of planning CTs have 11 to 13
 HEIGHT_SPREAD: Final = 1.6
 """A body taller than its neighbours' median by this factor may be two."""
 
@@ -61,7 +62,15 @@ def name_levels(column: Column, *, hint_mm: float | None = None) -> Named:
     if column.dens is not None:
         return _named_by_one(column, "dens", C2 - column.dens)
     assert column.rib is not None
+    if _is_body_of_atlas(column, T1 - column.rib):
+        return _unnamed("Counting from the first rib gives C1 a body, which it has not")
     return _named_by_one(column, "first rib", T1 - column.rib)
+
+
+def _is_body_of_atlas(column: Column, first: int) -> bool:
+    """Return whether a whole body is counted as C1 or above; a bit of skull is lower."""
+    above = column.vertebrae[: max(C2 - first, 0)]
+    return any(v.bottom_mm - v.top_mm >= LEAST_BODY_MM for v in above)
 
 
 def _unnamed(reason: str) -> Named:
