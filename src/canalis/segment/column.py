@@ -45,7 +45,7 @@ DENS_ABOVE_MM: Final = (
 LEAST_C2_MM: Final = 26.0  # with the dens 34 to 44; a C3 to T1 with spurs is at most 21
 LEAST_READ_C2: Final = 0.6  # of the reading of a body that the tube's upper end cuts off
 TALL_AXIS: Final = (
-    1.6  # of the other bodies' height: C2 with its dens is 1.8 to 2.4, what is left of it by a cut less
+    1.6  # of the other bodies' height: C2 with its dens is 1.8 to 2.7, what is left of it by a cut less
 )
 DENS_SHARE: Final = 0.75  # of the section of C2's body that the dens has at most, partial volume included
 SECTION_MM: Final = (np.arange(3.0, 33.0, 2.0), np.arange(-16.0, 16.1, 2.0))
