@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from canalis.run_record import STAGES
+from canalis.segment.models import model_hashes
 
 PACKAGES = ("canalis", "numpy", "scipy", "pydicom", "openvino")
 
@@ -30,7 +31,13 @@ def main() -> None:
         for _ in range(1 if arguments.quick else arguments.repeat)
     ]
     middle = sorted(runs, key=lambda run: run["seconds_total"])[len(runs) // 2]
-    found = {**middle, "runs": len(runs), "threads": arguments.threads, "machine": machine()}
+    found = {
+        **middle,
+        "runs": len(runs),
+        "threads": arguments.threads,
+        "machine": machine(),
+        "models": model_hashes(),
+    }
     print_table(found)
     if arguments.json:
         print(json.dumps(found))

@@ -112,11 +112,14 @@ def test_figures_of_another_model_are_refused(runs: tuple[Plan, Plan], tmp_path:
     card = card_of(runs[1], tmp_path)
     path = tmp_path / "fine.onnx"
     record = {"n": 4, "limits": [-0.5, 0.7], "rows": [{"a": 1}], "models": {"fine": card["sha256"]}}
+    record |= {"errors": {"ap": [9, 0.25, -0.5], "unit": "mm"}}
     add_figures(path, "against_truth", record)
     assert json.loads((tmp_path / "fine.json").read_text())["figures"] == {
-        "against_truth": {"n": 4, "limits": [-0.5, 0.7]}
+        "against_truth": {"n": 4, "limits": [-0.5, 0.7], "errors: ap": [9, 0.25, -0.5]}
     }
-    assert "-0.500 to 0.700" in (tmp_path / "fine.md").read_text()
+    page = (tmp_path / "fine.md").read_text()
+    assert "-0.500 to 0.700" in page
+    assert "| errors: ap | 9, 0.250, -0.500 |" in page
     with pytest.raises(ModelError, match="Run the bench with this model"):
         add_figures(path, "against_truth", record | {"models": {"fine": "0" * 64}})
 

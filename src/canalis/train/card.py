@@ -14,6 +14,7 @@ from canalis.train.nets import SLICE_OFFSETS, CoarseNet, FineNet
 
 SCHEMA: Final = "canalis.model/2"
 NOT_RECORDED: Final = "not recorded"
+INTERVAL_ENDS: Final = 2
 
 Card = dict[str, Any]
 
@@ -102,8 +103,8 @@ def add_figures(path: Path, bench: str, record: Mapping[str, Any]) -> None:
     bench : str
         Name of the bench.
     record : mapping
-        What the bench printed with ``--json``: numbers and lists of numbers are kept. Its ``models`` must
-        hold this model's hash.
+        What the bench printed with ``--json``: numbers and lists of numbers are kept, those of mappings
+        within it too. Its ``models`` must hold this model's hash.
 
     Raises
     ------
@@ -130,7 +131,13 @@ def _figures_in(record: Mapping[str, Any]) -> dict[str, Any]:
             return bool(value) and len(value) <= 4 and all(is_figure(v) for v in value)
         return isinstance(value, int | float) and not isinstance(value, bool)
 
-    return {name: value for name, value in record.items() if is_figure(value)}
+    found: dict[str, Any] = {}
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}: {inner}": figure for inner, figure in _figures_in(value).items()}
+        elif is_figure(value):
+            found[name] = value
+    return found
 
 
 def page_of(card: Card) -> str:
@@ -197,7 +204,7 @@ def _shown(value: Any) -> str:
     if value is None:
         return NOT_RECORDED
     if isinstance(value, list):
-        return " to ".join(_shown(v) for v in value)
+        return (" to " if len(value) == INTERVAL_ENDS else ", ").join(_shown(v) for v in value)
     if isinstance(value, float) and not value.is_integer():
         return f"{value:.3f}"
     return f"{int(value):,}"
