@@ -30,6 +30,15 @@ COUNTED_MM: Final = 6.0
 """Height up to which ossification that counts is told to be as low as a rim. Chosen: what is found on real
 necks and validation phantoms where none was planted is 3 to 7 mm high, most of it under 5."""
 
+UNSURE: Final = (
+    "The network is not sure whether low masses at {where} are OPLL or rims of the bodies. "
+    "They are listed apart and count for no extent, type or ratio: look at the pictures."
+)
+COUNTED: Final = (
+    f"Ossification at {{where}} is counted as OPLL but no more than {COUNTED_MM:g} mm high: "
+    "the rim of a body or a calcified disc can look the same. Look at the pictures."
+)
+
 
 def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineMap, tuple[float, ...]]:
     """Return the fine pass with low ossifications that it is not sure of called other narrowing.
@@ -114,22 +123,12 @@ def warn_of_low_masses(
         One for each kind, naming bodies and discs, or heights where levels have no names; none without
         masses.
     """
-    warnings = []
-    if apart:
-        where = _places(apart, tube, column, named)
-        message = (
-            f"The network is not sure whether low masses at {where} are OPLL or rims of the bodies. "
-            "They are listed apart and count for no extent, type or ratio: look at the pictures."
-        )
-        warnings.append(ScanWarning("ossification-unsure", message))
-    if counted:
-        where = _places(counted, tube, column, named)
-        message = (
-            f"Ossification at {where} is counted as OPLL but no more than {COUNTED_MM:g} mm high: "
-            "the rim of a body or a calcified disc can look the same. Look at the pictures."
-        )
-        warnings.append(ScanWarning("ossification-low", message))
-    return tuple(warnings)
+    kinds = (("ossification-unsure", UNSURE, apart), ("ossification-low", COUNTED, counted))
+    return tuple(
+        ScanWarning(code, words.format(where=_places(heights, tube, column, named)))
+        for code, words, heights in kinds
+        if heights
+    )
 
 
 def _places(heights: tuple[float, ...], tube: Tube, column: Column, named: Named) -> str:
