@@ -5,9 +5,11 @@ import pytest
 
 from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import plan_neck
+from canalis.phantom.scanner import PLAIN_SHARE
+from canalis.phantom.structures import Structure
 from canalis.segment.grids import Grid
-from canalis.train.cache import Sampled
-from canalis.train.phantoms import _cut_short, _native, draw_fine
+from canalis.train.cache import Sampled, list_cases
+from canalis.train.phantoms import _cut_short, _native, draw_fine, make_lateral_case, make_myelogram_case
 
 GRID = Grid((-40.0, -40.0, 0.0), (1.0, 0.5, 0.5), (80, 160, 150))
 
@@ -41,6 +43,28 @@ def test_a_good_part_of_fine_cases_comes_from_thick_slices_and_from_large_pixels
 
 def test_a_fine_case_holds_the_canal_and_its_bones():
     neck = plan_neck(np.random.default_rng(2_000_007))
-    case = draw_fine(np.random.default_rng(8), neck, plan_growths(np.random.default_rng(9), neck, Wanted()))
+    growths = plan_growths(np.random.default_rng(9), neck, Wanted())
+    case = draw_fine(np.random.default_rng(8), neck, growths, plain_share=PLAIN_SHARE)
     assert case.hu.shape == case.structure.shape == case.grid.shape
     assert {1, 4, 5} <= set(np.unique(case.structure))
+
+
+def test_a_lateral_case_has_ossification_to_one_side_of_the_canal(tmp_path):
+    make_lateral_case(999_003, tmp_path)
+    structure = np.asarray(list_cases(tmp_path)[0].load("fine").structure)
+    aside = [_off_middle(one) for one in structure if (one == Structure.OSSIFICATION).sum() > 40]
+    assert aside
+    assert np.median(np.abs(aside)) * GRID.spacing_mm[2] > 2.0
+    assert abs(np.sign(aside).sum()) == len(aside)
+
+
+def test_a_myelogram_case_has_contrast_in_the_sac(tmp_path):
+    make_myelogram_case(999_002, tmp_path)
+    fine = list_cases(tmp_path)[0].load("fine")
+    assert np.percentile(fine.hu[fine.structure == Structure.RESIDUAL_CANAL], 90) > 100
+
+
+def _off_middle(structure):
+    """Columns from the middle of the canal to that of its ossification."""
+    canal = (structure == Structure.RESIDUAL_CANAL) | (structure == Structure.OSSIFICATION)
+    return np.argwhere(structure == Structure.OSSIFICATION)[:, 1].mean() - np.argwhere(canal)[:, 1].mean()

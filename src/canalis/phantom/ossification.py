@@ -47,6 +47,8 @@ class Wanted:
         Its greatest thickness.
     near_boundary : bool
         Ends placed close to where the type would change.
+    lateral : bool or None
+        Whether its masses lie to one side of the canal.
     operation : {"laminectomy", "open door", "french door"} or None
         How its canal was opened; None for not at all.
     """
@@ -56,6 +58,7 @@ class Wanted:
     levels: tuple[tuple[str, ...], ...] = ()
     thickness_mm: float | None = None
     near_boundary: bool = False
+    lateral: bool | None = None
     operation: OperationKind | None = None
 
 
@@ -91,7 +94,8 @@ def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Gr
     spans = wanted.levels or _spans(rng, kind)
     look = draw_density(rng)
     thickest = wanted.thickness_mm or _thickness(rng)
-    lateral = rng.random() < LATERAL_SHARE
+    by_chance = rng.random() < LATERAL_SHARE
+    lateral = by_chance if wanted.lateral is None else wanted.lateral
     side = float(rng.choice([-1, 1]) * rng.uniform(3, 8) if lateral else rng.normal(0, 1.2))
     fused = rng.random() < FUSED_SHARE
     masses = []

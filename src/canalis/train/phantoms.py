@@ -5,6 +5,7 @@ intensities go through a scanner with voxels of its own and back, as a real scan
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,9 @@ TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "ha
 """What a scanner with voxels of its own has in common with the one that was planned."""
 
 
-def make_phantom_case(seed: int, folder: Path) -> None:
+def make_phantom_case(
+    seed: int, folder: Path, *, plain_share: float = PLAIN_SHARE, lateral: bool = False
+) -> None:
     """Make the case of one seed and write it to a cache.
 
     Parameters
@@ -43,31 +46,27 @@ def make_phantom_case(seed: int, folder: Path) -> None:
         Below 1,000,000 for training, below 2,000,000 for validation.
     folder : Path
         The cache.
+    plain_share : float
+        Chance that no contrast is in the sac.
+    lateral : bool
+        Whether it must have OPLL, to one side of the canal, where it resembles a spur; otherwise
+        both are left to chance.
     """
-    _make(seed, folder, plain_share=PLAIN_SHARE)
-
-
-def make_myelogram_case(seed: int, folder: Path) -> None:
-    """Make the case of one seed, most of them with contrast in the sac, and write it to a cache.
-
-    Parameters
-    ----------
-    seed : int
-        Below 1,000,000 for training, below 2,000,000 for validation.
-    folder : Path
-        The cache.
-    """
-    _make(seed, folder, plain_share=MYELOGRAM_PLAIN_SHARE)
-
-
-def _make(seed: int, folder: Path, *, plain_share: float) -> None:
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
     neck = plan_neck(streams[0])
     near = bool(streams[1].spawn(1)[0].random() < NEAR_BOUNDARY_SHARE)
-    growths = plan_growths(streams[1], neck, Wanted(near_boundary=near))
+    wanted = Wanted(near_boundary=near, present=True, lateral=True) if lateral else Wanted(near_boundary=near)
+    growths = plan_growths(streams[1], neck, wanted)
     fine = draw_fine(streams[2], neck, growths, plain_share=plain_share)
     coarse = draw_coarse(streams[3], neck, growths, plain_share=plain_share)
     write_case(folder, seed, fine=fine, coarse=coarse, source=phantom_source())
+
+
+make_myelogram_case = partial(make_phantom_case, plain_share=MYELOGRAM_PLAIN_SHARE)
+"""Makes the case of one seed, nine of ten with contrast in the sac: a ``maker`` for training plans."""
+
+make_lateral_case = partial(make_phantom_case, lateral=True)
+"""Makes the case of one seed with OPLL to one side of the canal: a ``maker`` for training plans."""
 
 
 def draw_fine(
@@ -75,7 +74,7 @@ def draw_fine(
     neck: Neck,
     growths: tuple[Growth, ...],
     *,
-    plain_share: float = PLAIN_SHARE,
+    plain_share: float,
 ) -> Sampled:
     """Return a stretch of the spine on the fine grid."""
     over = rng.uniform(8, 30) if rng.random() < 0.6 else rng.uniform(30, 65)  # skull base, jaw and face
@@ -145,7 +144,7 @@ def draw_coarse(
     neck: Neck,
     growths: tuple[Growth, ...],
     *,
-    plain_share: float = PLAIN_SHARE,
+    plain_share: float,
 ) -> Sampled:
     """Return a whole scan, of the neck and whatever else was in the field, on the coarse grid."""
     low, high = _coverage(rng, neck)
