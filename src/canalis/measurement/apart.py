@@ -1,15 +1,20 @@
 """What lies apart from OPLL: spurs, ossified flavum, masses behind the dens, anterior ligament, metal."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from canalis.labels import OSSIFICATION, OTHER_NARROWING
 from canalis.measurement.anterior import find_anterior_ligament
 from canalis.measurement.geometry import NeckGeometry
-from canalis.measurement.masses import MassProfile
+from canalis.measurement.low_masses import lies_in_disc
+from canalis.measurement.masses import MassProfile, parts_of
 from canalis.measurement.measurements import Apart, ApartKind
 from canalis.measurement.vertebrae import Zone
-from canalis.volume import ScanWarning, Volume
+from canalis.segment.segmentation import Segmentation
+from canalis.volume import Mask, ScanWarning, Volume
 
 Floats = NDArray[np.float64]
 
@@ -40,13 +45,60 @@ def find_apart(
     -------
     tuple of Apart
         Spurs of the front wall as "osteophyte", or "calcified disc" between endplates, or
-        "retro-odontoid" above the axis's body; spurs of the back wall as "ligamentum flavum"; masses too
-        low to involve a level as "osteophyte"; bone that bridges a disc in front as "anterior ligament".
+        "retro-odontoid" above the axis's body; spurs of the back wall as "ligamentum flavum"; masses
+        too low to involve a level as "osteophyte"; bone that bridges a disc in front as "anterior ligament".
     """
     found = [(mass.extent.upper_mm, thing) for mass, thing in _small_masses(neck, counted)]
     found += _narrowings(neck)
     found += find_anterior_ligament(neck, volume)
     return tuple(thing for _, thing in sorted(found, key=lambda pair: pair[0]))
+
+
+def other_masses(neck: NeckGeometry) -> list[MassProfile]:
+    """Return what is marked as ossification but lies wholly behind the dens or between endplates."""
+    return [
+        mass
+        for mass in neck.masses
+        if lies_behind_dens(neck, mass.extent.lower_mm) or lies_in_disc(neck.zones, mass.extent)
+    ]
+
+
+def without_masses(segmentation: Segmentation, neck: NeckGeometry, masses: list[MassProfile]) -> Segmentation:
+    """Return a segmentation in which some masses are other narrowing.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        As the neck was laid out from.
+    neck : NeckGeometry
+        Laid out, with ossification.
+    masses : list of MassProfile
+        Of this neck.
+
+    Returns
+    -------
+    Segmentation
+        Their labels other narrowing, their probability of ossification 0.
+    """
+    field = neck.edges.ossification
+    if field is None or not masses:
+        return segmentation
+    parts, _ = parts_of(field)
+    own = np.isin(parts, [mass.part for mass in masses])
+    own |= ndimage.binary_dilation(own, iterations=HALO_VOXELS) & (parts == 0)
+    mask, probability = segmentation.mask, segmentation.ossification
+    marked = np.argwhere(mask.labels == OSSIFICATION)
+    turn, start = np.linalg.inv(field.affine[:3, :3]), field.affine[:3, 3]
+    index = np.rint((mask.to_lps(marked.astype(float)) - start) @ turn.T).astype(int)
+    index = np.clip(index, 0, np.array(own.shape) - 1)
+    labels = mask.labels.copy()
+    labels[tuple(marked[own[tuple(index.T)]].T)] = OTHER_NARROWING
+    if probability is not None:
+        probability = replace(probability, values=np.where(own, np.uint8(0), probability.values))
+    return replace(segmentation, mask=Mask(labels, mask.affine), ossification=probability)
+
+
+HALO_VOXELS = 2  # about a mass, whose probability is under one half but not 0
 
 
 def _small_masses(neck: NeckGeometry, counted: list[MassProfile]) -> list[tuple[MassProfile, Apart]]:
@@ -55,9 +107,7 @@ def _small_masses(neck: NeckGeometry, counted: list[MassProfile]) -> list[tuple[
         thickest = float(mass.thickness_mm.max())
         if not any(mass is other for other in counted) and thickest >= LEAST_APART_MM:
             at = float(neck.frame.along_mm[int(np.argmax(mass.thickness_mm))])
-            behind_dens = lies_behind_dens(neck, mass.extent.lower_mm)
-            kind: ApartKind = "retro-odontoid" if behind_dens else "osteophyte"
-            things.append((mass, Apart(kind, _level(neck.zones, at), thickest)))
+            things.append((mass, Apart("osteophyte", _level(neck.zones, at), thickest)))
     return things
 
 

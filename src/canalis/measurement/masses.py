@@ -34,12 +34,15 @@ class MassProfile:
         The longest stretch over which it is at least 1 mm thick.
     volume_mm3 : float
         From its voxels.
+    part : int
+        Its number among the connected parts of the ossification's field, from :func:`parts_of`.
     """
 
     thickness_mm: Floats
     extent: Span
     involved: Span | None
     volume_mm3: float
+    part: int
 
 
 def find_masses(
@@ -65,7 +68,7 @@ def find_masses(
     """
     if field is None:
         return ()
-    parts, count = ndimage.label(field.values > 0, structure=np.ones((3, 3, 3)))
+    parts, count = parts_of(field)
     voxel = float(abs(np.linalg.det(field.affine[:3, :3])))
     volumes = np.bincount(parts.ravel(), minlength=count + 1) * voxel
     columns = _columns_of_parts(parts, field, sections)
@@ -75,8 +78,14 @@ def find_masses(
             continue
         thickness = np.where(columns == part, edges.thickness_mm, 0.0).max(axis=1)
         if (thickness > 0).any():
-            found.append(_profile(thickness, sections.frame.along_mm, float(volumes[part])))
+            found.append(_profile(thickness, sections.frame.along_mm, float(volumes[part]), part))
     return tuple(sorted(found, key=lambda mass: mass.extent.upper_mm))
+
+
+def parts_of(field: EdgeField) -> tuple[NDArray[np.int32], int]:
+    """Return the connected parts of a field, numbered from 1 on its grid, and how many there are."""
+    parts, count = ndimage.label(field.values > 0, structure=np.ones((3, 3, 3)))
+    return parts, int(count)
 
 
 def _columns_of_parts(parts: NDArray[np.int32], field: EdgeField, sections: Sections) -> NDArray[np.int32]:
@@ -87,13 +96,13 @@ def _columns_of_parts(parts: NDArray[np.int32], field: EdgeField, sections: Sect
     return np.asarray(met.max(axis=1))
 
 
-def _profile(thickness: Floats, along: Floats, volume: float) -> MassProfile:
+def _profile(thickness: Floats, along: Floats, volume: float, part: int) -> MassProfile:
     held = np.flatnonzero(thickness > 0)
     half = (along[1] - along[0]) / 2
     extent = Span(float(along[held[0]] - half), float(along[held[-1]] + half))
     runs = involved_runs(thickness, along)
     longest = max(runs, key=lambda run: run.length_mm, default=None)
-    return MassProfile(thickness, extent, longest, volume)
+    return MassProfile(thickness, extent, longest, volume, part)
 
 
 def involved_runs(thickness_mm: Floats, along_mm: Floats) -> list[Span]:

@@ -4,9 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.labels import LEVELS
-from canalis.measurement.apart import find_apart, find_metal
+from canalis.measurement.apart import find_apart, find_metal, other_masses, without_masses
 from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
+from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
 from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
 from canalis.measurement.summary import (
@@ -59,6 +60,11 @@ def measure_segmentation(
     if neck is None:
         return _refused(segmentation)
     tell("Measuring", 1, STEPS)
+    others = other_masses(neck)
+    in_disc = tell_of_discs(neck, others)
+    if others:
+        laid = lay_out(without_masses(segmentation, neck, others), volume, metal_lps)
+        neck = neck if laid is None else laid
     zones = tuple(zone for zone in neck.zones if zone.name not in NO_PLANES)
     planes = measure_planes(neck, zones, _depths(neck, zones), volume)
     tell("Measuring", 2, STEPS)
@@ -84,6 +90,8 @@ def measure_segmentation(
         warnings=(
             *segmentation.warnings,
             *(() if naming is segmentation.levels else (ScanWarning("levels-unsure", naming.reason),)),
+            *in_disc,
+            *tell_of_low_masses(neck, counted),
             *possible_fusions(neck, wall),
             *_opened(neck.opened),
             *metal_warnings,

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.measurement.alignment import cobb_angle_deg, k_line_distances
-from canalis.measurement.apart import lies_behind_dens
 from canalis.measurement.endplates import find_lower_endplate
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.masses import MassProfile, crosses, involved_runs, involves
@@ -129,15 +128,11 @@ _LENGTHS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volu
 
 
 def counted_masses(neck: NeckGeometry) -> list[MassProfile]:
-    """Return the masses that involve a body or disc; those 1 mm thick over 3 mm where none was found.
-
-    A mass that lies wholly behind the dens is no OPLL: it is listed apart.
-    """
+    """Return the masses that involve a body or disc; those 1 mm thick over 3 mm where none was found."""
     along = neck.frame.along_mm
     if not neck.zones:
         return [m for m in neck.masses if m.involved and m.involved.length_mm >= INVOLVED_HEIGHT_MM]
-    below = [m for m in neck.masses if not lies_behind_dens(neck, m.extent.lower_mm)]
-    return [m for m in below if any(involves(m.thickness_mm, along, zone) for zone in neck.zones)]
+    return [m for m in neck.masses if any(involves(m.thickness_mm, along, zone) for zone in neck.zones)]
 
 
 def _none_found(neck: NeckGeometry) -> Ossification:

@@ -26,17 +26,9 @@ LEAST_MEAN: Final = 0.9
 """Mean probability of ossification of a low piece. Of 24 validation phantoms 14 of 15 true low pieces have
 0.91 to 0.99, one of 25 mm³ has 0.82; of 9 false ones 7 have 0.73 to 0.89, two 0.94."""
 
-COUNTED_MM: Final = 6.0
-"""Height up to which ossification that counts is told to be as low as a rim. Chosen: what is found on real
-necks and validation phantoms where none was planted is 3 to 7 mm high, most of it under 5."""
-
 UNSURE: Final = (
     "The network is not sure whether low masses at {where} are OPLL or rims of the bodies. "
     "They are listed apart and count for no extent, type or ratio: look at the pictures."
-)
-COUNTED: Final = (
-    f"Ossification at {{where}} is counted as OPLL but no more than {COUNTED_MM:g} mm high: "
-    "the rim of a body or a calcified disc can look the same. Look at the pictures."
 )
 
 
@@ -78,38 +70,15 @@ def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineM
     return without, tuple(sorted(heights, reverse=True))
 
 
-def counted_low_masses(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[float, ...]:
-    """Return where ossification that counts is no higher than a rim: LPS+ z, mm, head to foot.
-
-    Parameters
-    ----------
-    seen : FineMap
-        The fine pass, from :func:`set_low_masses_apart`.
-    canal : ndarray of ``seen.grid.shape``
-        The anatomical canal.
-    """
-    parts, _ = ndimage.label((seen.classes == Fine.OSSIFICATION) & canal, structure=np.ones((3, 3, 3)))
-    step, voxel = seen.grid.spacing_mm[0], float(np.prod(seen.grid.spacing_mm))
-    heights = [
-        seen.grid.origin_lps[2] + step * (box[0].start + box[0].stop - 1) / 2
-        for part, box in enumerate(ndimage.find_objects(parts), start=1)
-        if (box[0].stop - box[0].start) * step <= COUNTED_MM
-        and (parts[box] == part).sum() * voxel >= LEAST_MASS_MM3
-    ]
-    return tuple(sorted(heights, reverse=True))
-
-
-def warn_of_low_masses(
-    apart: tuple[float, ...], counted: tuple[float, ...], tube: Tube, column: Column, named: Named
+def warn_of_unsure_masses(
+    heights: tuple[float, ...], tube: Tube, column: Column, named: Named
 ) -> tuple[ScanWarning, ...]:
     """Return what a reader must know of masses that may be ossification or not.
 
     Parameters
     ----------
-    apart : tuple of float
+    heights : tuple of float
         From :func:`set_low_masses_apart`.
-    counted : tuple of float
-        From :func:`counted_low_masses`.
     tube : Tube
         The canal.
     column : Column
@@ -120,15 +89,12 @@ def warn_of_low_masses(
     Returns
     -------
     tuple of ScanWarning
-        One for each kind, naming bodies and discs, or heights where levels have no names; none without
-        masses.
+        One that names bodies and discs, or heights where levels have no names; none without masses.
     """
-    kinds = (("ossification-unsure", UNSURE, apart), ("ossification-low", COUNTED, counted))
-    return tuple(
-        ScanWarning(code, words.format(where=_places(heights, tube, column, named)))
-        for code, words, heights in kinds
-        if heights
-    )
+    if not heights:
+        return ()
+    message = UNSURE.format(where=_places(heights, tube, column, named))
+    return (ScanWarning("ossification-unsure", message),)
 
 
 def _places(heights: tuple[float, ...], tube: Tube, column: Column, named: Named) -> str:
