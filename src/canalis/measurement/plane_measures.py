@@ -22,12 +22,14 @@ from canalis.measurement.sections import Sections, cut_sections, keep_main_part,
 from canalis.measurement.uncertainty import (
     Resolution,
     area_interval_mm2,
+    change_a_mm,
     confidence,
     edge_error_mm,
     fitted,
     length_interval_mm,
     ratio_interval,
     resolution_at,
+    with_place,
 )
 from canalis.measurement.vertebrae import Zone
 from canalis.volume import Volume
@@ -43,7 +45,10 @@ NEAR_SCAN_EDGE_MM = 8.0  # a canal that ends as near to the scan's edge was cut 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cut:
-    """The sections of some planes, with everything found on their AP and LR lines."""
+    """The sections of some planes, with everything found on their AP and LR lines.
+
+    ``thickness_change`` and ``area_change`` tell how much the ossification changes over 1 mm of the neck.
+    """
 
     sections: Sections
     canal: CanalEdges
@@ -51,6 +56,8 @@ class Cut:
     resolution: tuple[Resolution, ...]
     blur_mm: Floats
     mass_blur_mm: Floats
+    thickness_change: Floats
+    area_change: Floats
     soft: bool
 
     def plane(self, i: int) -> Plane:
@@ -76,6 +83,8 @@ def cut_planes(neck: NeckGeometry, along_mm: Floats, volume: Volume | None) -> C
         resolution=resolution_at(neck.extent, frame, volume),
         blur_mm=edge_blur_mm(sections, canal),
         mass_blur_mm=mass_blur_mm(sections, mass),
+        thickness_change=change_a_mm(neck.mass_edges.greatest_mm, neck.frame.along_mm, along_mm),
+        area_change=change_a_mm(neck.mass_edges.area_mm2, neck.frame.along_mm, along_mm),
         soft=neck.edges.soft,
     )
 
@@ -157,7 +166,7 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
     ap = float(canal.ap_mm[i, middle])
     thickness, thickness_ap = float(mass.thickness_mm[i, at]), float(canal.ap_mm[i, at])
     edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.blur_mm[i]))
-    intervals = _intervals(cut, i, edge, depth_mm)
+    intervals = _intervals(cut, i, edge, depth_mm, peak=zone.part == "worst")
     ratios, reasons = _ratios(cut, i)
     if thickness == 0:
         reasons["thickness_offset_mm"] = "There is no ossification in this plane."
@@ -215,8 +224,8 @@ def _ratios(cut: Cut, i: int) -> tuple[list[float | None], dict[str, str]]:
     return [*ratios, 100.0 * min(1.0, float(mass.area_mm2[i] / canal.area_mm2[i]))], {}
 
 
-def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None) -> dict[str, float]:
-    """Return half of the 95 % interval of every number of a plane."""
+def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None, *, peak: bool) -> dict[str, float]:
+    """Return half of the 95 % interval of every number of a plane; at a peak its place does not matter."""
     canal, mass, at = cut.canal, cut.mass, cut.headline(i)
     length = length_interval_mm(edge)
     ap, area = float(canal.ap_mm[i, canal.midline]), float(canal.area_mm2[i])
@@ -224,8 +233,10 @@ def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None) -> dict[st
     area_half = area_interval_mm2(edge, around)
     mass_area = float(mass.area_mm2[i])
     mass_edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.mass_blur_mm[i]))
-    thick = length_interval_mm(edge, mass_edge)
+    changes = (0.0, 0.0) if peak else (float(cut.thickness_change[i]), float(cut.area_change[i]))
+    thick = with_place(length_interval_mm(edge, mass_edge), changes[0], soft=cut.soft)
     mass_half = area_interval_mm2(mass_edge, 4.0 * np.sqrt(mass_area)) if mass_area > 0 else 0.0
+    mass_half = with_place(mass_half, changes[1], soft=cut.soft)
     intervals = {"canal_ap_mm": length, "canal_lr_mm": length, "canal_area_mm2": area_half}
     intervals |= {"residual_ap_mm": length, "thickness_canal_ap_mm": length}
     if mass.greatest_mm[i] > 0:
