@@ -8,8 +8,17 @@ from canalis.phantom.plan import plan_neck
 from canalis.phantom.scanner import PLAIN_SHARE
 from canalis.phantom.structures import Structure
 from canalis.segment.grids import Grid
+from canalis.train import phantoms
 from canalis.train.cache import Sampled, list_cases
-from canalis.train.phantoms import _cut_short, _native, draw_fine, make_lateral_case, make_myelogram_case
+from canalis.train.phantoms import (
+    MIXED_SHARES,
+    _cut_short,
+    _native,
+    draw_fine,
+    make_lateral_case,
+    make_mixed_case,
+    make_myelogram_case,
+)
 
 GRID = Grid((-40.0, -40.0, 0.0), (1.0, 0.5, 0.5), (80, 160, 150))
 
@@ -62,6 +71,18 @@ def test_a_myelogram_case_has_contrast_in_the_sac(tmp_path):
     make_myelogram_case(999_002, tmp_path)
     fine = list_cases(tmp_path)[0].load("fine")
     assert np.percentile(fine.hu[fine.structure == Structure.RESIDUAL_CANAL], 90) > 100
+
+
+def test_mixed_cases_are_shared_out_by_their_seeds_alone(monkeypatch, tmp_path):
+    made = []
+    for kind in ("make_phantom_case", "make_lateral_case", "make_myelogram_case"):
+        monkeypatch.setattr(phantoms, kind, lambda seed, folder, kind=kind: made.append((seed, kind)))
+    for seed in (*range(400), *range(399, -1, -1)):
+        make_mixed_case(seed, tmp_path)
+    assert made[:400] == made[:399:-1]
+    kinds = [kind for _, kind in made[:400]]
+    shares = [kinds.count(k) / 400 for k in ("make_phantom_case", "make_lateral_case", "make_myelogram_case")]
+    assert shares == pytest.approx(MIXED_SHARES, abs=0.06)  # 2.5 standard errors of 400
 
 
 def _off_middle(structure):

@@ -30,6 +30,8 @@ WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
 MARGIN_MM = 5.0
 NEAR_BOUNDARY_SHARE = 0.35  # of necks: ends of masses where the type changes, and so the shortest masses
 MYELOGRAM_PLAIN_SHARE = 0.1  # of the necks that are to have contrast in the sac, those left without
+MIXED_SHARES = (0.6, 0.3, 0.1)  # of mixed cases: left to chance, OPLL aside, contrast in the sac
+MIXED_STREAM = 12  # apart from the streams that draw the neck
 REDUCED_PIXEL_MM = 2.0  # larger ones were averaged after the scan
 TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
 """What a scanner with voxels of its own has in common with the one that was planned."""
@@ -67,6 +69,20 @@ make_myelogram_case = partial(make_phantom_case, plain_share=MYELOGRAM_PLAIN_SHA
 
 make_lateral_case = partial(make_phantom_case, lateral=True)
 """Makes the case of one seed with OPLL to one side of the canal: a ``maker`` for training plans."""
+
+
+def make_mixed_case(seed: int, folder: Path) -> None:
+    """Make the case of one seed, oftener than chance with OPLL aside or contrast in the sac, and write it.
+
+    Parameters
+    ----------
+    seed : int
+        Below 1,000,000 for training, below 2,000,000 for validation.
+    folder : Path
+        The cache.
+    """
+    kind = np.random.default_rng([seed, MIXED_STREAM]).choice(3, p=MIXED_SHARES)
+    (make_phantom_case, make_lateral_case, make_myelogram_case)[kind](seed, folder)
 
 
 def draw_fine(

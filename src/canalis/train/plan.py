@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from canalis.errors import ModelError
 from canalis.train.augment import Strength
-from canalis.train.own import Own, digest_of, read_own
+from canalis.train.own import FIRST_SCAN_SEED, Own, digest_of, read_own
 
 PLACES: Final = ("cases", "out", "workers", "start_from", "own")
 """What a plan's digest leaves out: where things lie; of own data it takes the rest."""
@@ -58,6 +58,8 @@ class Plan:
         Processes that make cases.
     training_cases, validation_cases : int
         How many to make.
+    first_seed : int
+        Of the training cases: a later part can meet necks that the one before has not.
     strength : Strength
         How much batches are varied.
     own : Own or None
@@ -88,6 +90,7 @@ class Plan:
     workers: int = 1
     training_cases: int = 400
     validation_cases: int = 12
+    first_seed: int = 0
     strength: Strength = field(default_factory=Strength)
     own: Own | None = None
 
@@ -99,6 +102,11 @@ class Plan:
         for name in ("steps", "batch", "checkpoint_every", "validate_every", "rescan_every", "threads"):
             if getattr(self, name) < 1:
                 raise ModelError(f"Expected {name} to be at least 1, found {getattr(self, name)}.")
+        if not 0 <= self.first_seed <= FIRST_SCAN_SEED - self.training_cases:
+            raise ModelError(
+                f"Expected {self.training_cases} training cases between 0 and {FIRST_SCAN_SEED}, "
+                f"found their seeds from {self.first_seed} on. Give another first_seed."
+            )
 
     @property
     def digest(self) -> str:

@@ -12,6 +12,7 @@ from canalis.train.own import make_own_case, own_seeds
 from canalis.train.plan import Plan, read_plan
 
 Tell = Callable[[str], None]
+FIRST_MADE = 8  # training cases before the first validation case
 
 
 def load_maker(name: str) -> Callable[[int, Path], None]:
@@ -28,10 +29,10 @@ def load_maker(name: str) -> Callable[[int, Path], None]:
 
 def seeds_of(plan: Plan) -> Iterator[int]:
     """Return the seeds of a plan's cases: validation early, so that the curves have something to show."""
-    first = min(8, plan.training_cases)
-    yield from range(first)
+    training = range(plan.first_seed, plan.first_seed + plan.training_cases)
+    yield from training[:FIRST_MADE]
     yield from range(VALIDATION_SEED, VALIDATION_SEED + plan.validation_cases)
-    yield from range(first, plan.training_cases)
+    yield from training[FIRST_MADE:]
 
 
 def make_cases(config: Path, *, tell: Tell) -> None:
