@@ -157,6 +157,25 @@ def test_a_wide_core_of_marrow_is_no_double_layer(make_neck, plans):
     assert double_layered(make_neck, plans, 300, 3.0).ossification.double_layer_sign.candidate is False
 
 
+@pytest.mark.parametrize(("core", "candidate"), [(True, False), (False, True)])
+def test_a_core_that_widens_with_its_mass_is_no_double_layer(make_neck, plans, core, candidate):
+    plan, growth, top = plans
+
+    def steps(*backs_mm):
+        ends = (top(1), top(1) + 8, top(1) + 16, top(2) + 6)
+        pieces = zip(ends[:-1], ends[1:], backs_mm, strict=True)
+        return make_neck(plan(growths=tuple(growth(a, b, mm, width_mm=12) for a, b, mm in pieces)))
+
+    thickness = np.array([3.2, 3.6, 4.2])
+    segmentation, volume = steps(*thickness)
+    back = steps(*thickness - 1.0)[0].mask.labels == 2
+    front = steps(*(np.full(3, 1.0) if core else thickness - 2.2))[0].mask.labels == 2
+    hu = np.where(segmentation.mask.labels == 2, np.int16(900), volume.hu)
+    hu[back & ~front] = 120
+    measured = measure_segmentation(segmentation, replace(volume, hu=hu))
+    assert measured.ossification.double_layer_sign.candidate is candidate
+
+
 def test_without_densities_the_sign_is_not_looked_for(make_neck, plans):
     segmentation, _ = make_neck(plans[0](growths=(plans[1](10, 30, 4.0),)))
     assert measure_segmentation(segmentation, None).ossification.double_layer_sign.candidate is None

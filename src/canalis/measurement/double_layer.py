@@ -2,8 +2,8 @@
 
 Blur fills a narrow band: under a soft kernel one of 1.4 mm in a mass of 850 HU shows 350 HU. So rim, band
 and plate are fitted as steps under one blur, and what counts is how much bone the band lacks, its width
-times its loss, which blur leaves alone. A marrow core is too wide to fit, a sharp kernel's halo lacks too
-little.
+times its loss, which blur leaves alone. A marrow core is too wide to fit, or widens as the mass thickens,
+which an unossified strip does not; a sharp kernel's halo lacks too little.
 
 References
 ----------
@@ -29,10 +29,13 @@ LEAST_THICKNESS_MM = 3.0  # a thinner mass has no room for plate, band and rim
 SLAB_MM = 2.0  # to each side of the headline over which densities are averaged, along the mass's back
 PROFILE_STEP_MM = 0.1
 BEYOND_MM = 1.0  # behind the mass that the profile begins
-MOST_BAND_HU = 380.0  # of the band without blur, as far as a fit can tell; marrow of a core is 200 to 550
+MOST_BAND_HU = 450.0  # of the band without blur, as far as a fit can tell; marrow of a core is 200 to 550
 WIDEST_BAND_MM = 2.25  # a fit at its bound of 2.3 is a core that is wider still
 LEAST_MISSING_MM = 0.4  # of bone that the band lacks: its width times the share of density it lacks
-MOST_MISFIT = 0.06  # of the mass's density, root mean square: what is no rim, band and plate fits worse
+MOST_MISFIT = 0.08  # of the mass's density, root mean square: what is no rim, band and plate fits worse
+MOST_WIDENING = 0.65  # mm of band a mm of bone: of a core within rims 1, of a strip under the back 0
+LEAST_CHANGE_MM = 0.5  # of the bone's thickness among the places seen, from which widening is told ...
+LEAST_PLACES = 4  # ... by at least as many
 LEAST_SHARE = 0.3  # of the places thick enough to tell
 FITTED_MM = 5.0  # from the back of the mass: rim, band and the plate's beginning
 LEAST_POINTS = 25  # of a profile, 0.1 mm apart
@@ -71,12 +74,17 @@ def find_double_layer(
     thickness = np.max([mass.thickness_mm for mass in masses], axis=0) if masses else np.zeros(len(along))
     places = np.arange(0, len(along), EVERY)
     told = thickness[places] >= LEAST_THICKNESS_MM
-    seen = np.array(
-        [thick and _banded(_profile(neck, int(i), volume)) for i, thick in zip(places, told, strict=True)]
-    )
+    profiles = [
+        _profile(neck, int(i), volume) if thick else None for i, thick in zip(places, told, strict=True)
+    ]
+    bands = np.array([np.nan if profile is None else _band_mm(profile) for profile in profiles])
+    seen = np.isfinite(bands)
     if seen.sum() < LEAST_SHARE * told.sum():
         seen[:] = False
     runs = _long_runs(seen, told, float(along[EVERY] - along[0]))
+    bones = np.array([0.0 if profile is None else profile[1] for profile in profiles])
+    for thick in _stretches(told):
+        runs[thick] &= not _widens(bones[thick][runs[thick]], bands[thick][runs[thick]])
     held = along[places[runs]]
     levels = [
         zone.name
@@ -120,18 +128,29 @@ def _profile(neck: NeckGeometry, i: int, volume: Volume) -> tuple[Floats, float]
     return density, float(edges.bone_mm[i, at])
 
 
-def _banded(profile: tuple[Floats, float]) -> bool:
-    """Return whether a profile, from behind forward, shows rim, narrow band and plate."""
+def _widens(bone_mm: Floats, band_mm: Floats) -> bool:
+    """Return whether the band of a mass is its core: as the mass thickens, so does the band."""
+    if len(bone_mm) < LEAST_PLACES or np.ptp(bone_mm) < LEAST_CHANGE_MM:
+        return False
+    return bool(np.polyfit(bone_mm, band_mm, 1)[0] > MOST_WIDENING)
+
+
+def _band_mm(profile: tuple[Floats, float]) -> float:
+    """Return the width of the band where a profile, from behind forward, shows rim, narrow band and plate.
+
+    NaN where it does not.
+    """
     hu, bone = profile
     depth = np.arange(len(hu)) * PROFILE_STEP_MM - BEYOND_MM
     used = depth < min(bone - OWN_EDGE_MM, FITTED_MM)
     if used.sum() < LEAST_POINTS:
-        return False
+        return np.nan
     fitted, misfit = _fit(np.asarray(depth[used], dtype=np.float64), hu[used])
     mass_hu, band_mm, band_hu = fitted[3], fitted[5], fitted[6]
     missing = band_mm * (1 - band_hu / mass_hu)
     narrow, dark = band_mm < WIDEST_BAND_MM, band_hu < MOST_BAND_HU
-    return bool(misfit < MOST_MISFIT and narrow and dark and missing > LEAST_MISSING_MM)
+    banded = misfit < MOST_MISFIT and narrow and dark and missing > LEAST_MISSING_MM
+    return float(band_mm) if banded else np.nan
 
 
 def _fit(depth: Floats, hu: Floats) -> tuple[Floats, float]:

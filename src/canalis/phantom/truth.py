@@ -329,11 +329,8 @@ def _ossification(
         if main.center_x_mm > 0
         else "right"
     )
-    doubles = tuple(
-        p.level
-        for p in planes
-        if p.level and p.part != "worst" and p.ossification_thickness_mm and _layered(neck, growths, p)
-    )
+    layered = [p for p in planes if p.ossification_thickness_mm and _layered(neck, growths, p)]
+    doubles = tuple(p.level for p in layered if p.level and p.part != "worst")
     index = sum(n in levels for n in ("C1", "C2", "C3", "C4", "C5", "C6", "C7")) + sum(
         d != "C7/T1" for d in discs
     )
@@ -357,7 +354,7 @@ def _ossification(
         volume_mm3=volume,
         length_mm=max(m.length_mm for m in masses),
         side=side,  # type: ignore[arg-type]
-        double_layer_sign=DoubleLayerSign(candidate=bool(doubles), planes=doubles),
+        double_layer_sign=DoubleLayerSign(candidate=bool(layered), planes=doubles),
         masses=masses,
     )
 
