@@ -248,7 +248,8 @@ def coverage(rows: list[dict[str, Any]]) -> dict[str, float]:
 def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return every figure of the contract, and those that explain them."""
     sick = [row for row in rows if row["truth"]["present"]]
-    well = [row for row in rows if not row["truth"]["present"]]
+    well = [row for row in rows if not row["truth"]["present"] and not has_mass(row)]
+    between = [row for row in rows if not row["truth"]["present"] and has_mass(row)]
     ap, thickness = pairs(rows, "canal_ap_mm"), with_mass(rows, "ossification_thickness_mm")
     ratio = with_mass(rows, "occupying_ratio_percent")
     lined = [row for row in sick if row["truth"]["k_line_distance_mm"] is not None]
@@ -276,6 +277,8 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "specificity": share(
             [not row["found"]["present"] for row in well if row["found"]["present"] is not None]
         ),
+        "necks_whose_masses_involve_nothing": len(between),
+        "of_them_called_present": sum(bool(row["found"]["present"]) for row in between),
         "presence_not_told": sum(row["found"]["present"] is None for row in rows),
         "k_line_accuracy": share(right),
         "k_line_borderline_far": share([row["found"]["k_line"] == "borderline" for row in far]),
@@ -297,6 +300,11 @@ def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
         ),
         "missing_planes": sum(plane["canal_ap_mm"][1] is None for row in rows for plane in row["planes"]),
     }
+
+
+def has_mass(row: dict[str, Any]) -> bool:
+    """Return whether a phantom has any OPLL, be it too low to involve a body or a disc."""
+    return row["overlap"] is not None and row["overlap"]["ossification_dice"] is not None
 
 
 def overlaps_of(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -26,7 +26,8 @@ def seen_with(slices, columns):
 
 
 @pytest.mark.parametrize(
-    ("height_mm", "mean", "unsure"), [(10, 0.8, True), (10, 0.95, False), (25, 0.8, False)]
+    ("height_mm", "mean", "unsure"),
+    [(7, 0.85, True), (7, 0.95, False), (10, 0.7, True), (10, 0.8, False), (25, 0.6, False)],
 )
 def test_of_a_low_piece_the_network_must_be_sure(height_mm, mean, unsure):
     seen, canal = seen_with(slice(5, 5 + height_mm), slice(20, 40))

@@ -54,27 +54,28 @@ because rims thinner than 0.2 mm are not seen; masses with a double layer are le
 Torg's is from 30 of the phantoms whose walls bulge."""
 
 FITTED_NETWORK: Mapping[str, float] = {
-    "canal_ap_mm": 1.63,
-    "canal_lr_mm": 2.1,
+    "canal_ap_mm": 1.68,
+    "canal_lr_mm": 2.14,
     "canal_area_mm2": 4.34,
-    "ossification_thickness_mm": 2.83,
-    "ossification_bone_thickness_mm": 3.2,
-    "ossification_width_mm": 10.78,
-    "ossification_area_mm2": 3.71,
-    "occupying_ratio_percent": 2.2,
-    "occupying_ratio_midline_percent": 2.26,
-    "area_occupying_ratio_percent": 3.62,
+    "ossification_thickness_mm": 1.6,
+    "ossification_bone_thickness_mm": 2.15,
+    "ossification_width_mm": 7.6,
+    "ossification_area_mm2": 2.74,
+    "occupying_ratio_percent": 1.32,
+    "occupying_ratio_midline_percent": 1.48,
+    "area_occupying_ratio_percent": 2.58,
     "residual_ap_mm": 1.88,
     "torg_pavlov_ratio": 2.4,
-    "max_thickness_mm": 2.76,
-    "max_occupying_ratio_percent": 0.72,
-    "width_mm": 2.73,
+    "max_thickness_mm": 0.99,
+    "max_occupying_ratio_percent": 0.82,
+    "width_mm": 2.92,
     "volume_mm3": 1.5,
-    "length_mm": 1.61,
+    "length_mm": 3.3,
     "k_line_distance_mm": 0.73,
 }
-"""The same where the outline is a network's, fitted by bench/calibration.py on 54 validation necks,
-half of them near a boundary of type. Of what a neck has one of, 40 values, the wider of the last two fits."""
+"""The same where the outline is a network's, fitted by bench/calibration.py on 100 validation necks. Of 77
+lengths one in twenty errs by more than 14 mm, where a faint mass is seen in pieces: to hold 95 of 100 the
+factor would be 5.3; that in use holds 92 and leaves the other lengths a use."""
 
 
 @dataclass(frozen=True, slots=True)
