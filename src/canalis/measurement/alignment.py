@@ -73,11 +73,39 @@ def cobb_angle_deg(upper_endplate: Floats, lower_endplate: Floats, left_lps: Flo
     return float(np.degrees(lower - upper))
 
 
+def canal_turn_deg(upper_normal: Floats, lower_normal: Floats, left_lps: Floats) -> float:
+    """Return the angle between two planes across the canal in the sagittal plane, lordosis positive.
+
+    Endplates lie nearly across the canal: at C2's and C7's lower endplates this tells the Cobb angle by
+    another road.
+
+    Parameters
+    ----------
+    upper_normal, lower_normal : ndarray of shape (3,)
+        Along the canal to the head, LPS+, at C2's and C7's lower endplates.
+    left_lps : ndarray of shape (3,)
+        The patient's left: the normal of the sagittal plane.
+
+    Returns
+    -------
+    float
+        Degrees.
+    """
+    head, back = _upright(unit(left_lps))
+    upper, lower = (np.arctan2(-(n @ back), n @ head) for n in (upper_normal, lower_normal))
+    return float(np.degrees(lower - upper))
+
+
+def _upright(left: Floats) -> tuple[Floats, Floats]:
+    """Return the directions to the head and to the back in the sagittal plane."""
+    head = unit(np.array([0.0, 0.0, 1.0]) - left[2] * left)
+    return head, np.cross(head, left)
+
+
 def _lean(points: Floats, left: Floats) -> float:
     """Return how much lower than its back an endplate's front is, radians."""
     middle = points - points.mean(axis=0)
-    head = unit(np.array([0.0, 0.0, 1.0]) - left[2] * left)
-    back = np.cross(head, left)
+    head, back = _upright(left)
     back_mm, left_mm, up_mm = middle @ back, middle @ left, middle @ head
     table = np.stack([back_mm, left_mm, np.ones(len(points))], axis=1)
     kept = np.ones(len(points), dtype=bool)
