@@ -26,7 +26,7 @@ WANTED = 0.95
 BINS = 6
 LEAST_VALUES = 12  # a field with fewer keeps its factor
 BUILT_ON = {"max_occupying_ratio_percent": "occupying_ratio_percent"}
-"""Fields whose interval is another field's, scaled once more."""
+"""Fields whose interval is another field's: it follows that field's factor and has none of its own to fit."""
 
 PICTURE = Path(__file__).parents[1] / "docs" / "pictures" / "reliability.png"
 Floats = NDArray[np.float64]
@@ -62,13 +62,11 @@ def errors_and_halves(rows: list[dict[str, Any]], name: str) -> Floats:
 def refit(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Return by field the factor whose intervals hold the truth 95 times in 100 on these rows."""
     factors = dict(FITTED_NETWORK)
-    for name in factors:
+    for name in factors.keys() - BUILT_ON:
         table = errors_and_halves(rows, name)
         if len(table) >= LEAST_VALUES:
             times = float(np.quantile(table[:, 0] / table[:, 1], WANTED))
             factors[name] = round(max(factors[name] * times, 0.05), 2)
-    for whole, part in BUILT_ON.items():
-        factors[whole] = round(factors[whole] * FITTED_NETWORK[part] / factors[part], 2)
     return factors
 
 
