@@ -73,11 +73,11 @@ FITTED_NETWORK: Mapping[str, float] = {
     "length_mm": 3.3,
     "k_line_distance_mm": 0.73,
 }
-"""The same where the outline is a network's, fitted by bench/calibration.py on 100 validation necks. Canal area,
-residual AP, Torg, volume and K-line keep the factor of the fit before, up to 1.5 times wider (K-line). Of 77
-lengths one in twenty errs by more than 14 mm, where a faint mass is seen in pieces: to hold 95 of 100 the
-factor would be 5.1; that in use, chosen, holds 94 and leaves the other lengths a use. The greatest ratio is that of
-the worst plane, and so is its interval (fitted alone its factor would be 0.82)."""
+"""The same where the outline is a network's, fitted by bench/calibration.py on 100 validation necks. Areas of
+the canal, residual AP, Torg, volume and K-line keep the wider factor of the fit before, at most 1.5 times.
+Of 77 lengths one in twenty errs by more than 14 mm, where a faint mass is seen in pieces: to hold 95 of 100
+the factor would be 5.1; that in use, chosen, holds 94 and leaves the other lengths a use. The greatest
+ratio is that of the worst plane, and so is its interval (fitted alone its factor would be 0.82)."""
 
 
 @dataclass(frozen=True, slots=True)
