@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from canalis.phantom.ossification import Wanted, plan_growths
+from canalis.phantom.ossification import PRESENT_SHARE, Wanted, plan_growths
 from canalis.phantom.plan import plan_neck
 from canalis.phantom.scanner import PLAIN_SHARE
 from canalis.phantom.structures import Structure
@@ -11,13 +11,13 @@ from canalis.segment.grids import Grid
 from canalis.train import phantoms
 from canalis.train.cache import Sampled, list_cases
 from canalis.train.phantoms import (
-    MIXED_SHARES,
+    MIXED,
     _cut_short,
     _native,
     draw_fine,
-    make_lateral_case,
     make_mixed_case,
     make_myelogram_case,
+    make_phantom_case,
 )
 
 GRID = Grid((-40.0, -40.0, 0.0), (1.0, 0.5, 0.5), (80, 160, 150))
@@ -59,7 +59,7 @@ def test_a_fine_case_holds_the_canal_and_its_bones():
 
 
 def test_a_lateral_case_has_ossification_to_one_side_of_the_canal(tmp_path):
-    make_lateral_case(999_003, tmp_path)
+    make_phantom_case(999_003, tmp_path, wanted=Wanted(present=True, lateral=True))
     structure = np.asarray(list_cases(tmp_path)[0].load("fine").structure)
     aside = [_off_middle(one) for one in structure if (one == Structure.OSSIFICATION).sum() > 40]
     assert aside
@@ -73,16 +73,34 @@ def test_a_myelogram_case_has_contrast_in_the_sac(tmp_path):
     assert np.percentile(fine.hu[fine.structure == Structure.RESIDUAL_CANAL], 90) > 100
 
 
+def test_a_faint_case_has_ossification_little_denser_than_what_lies_around_it(tmp_path):
+    make_phantom_case(999_004, tmp_path, wanted=Wanted(present=True, faint=True))
+    fine = list_cases(tmp_path)[0].load("fine")
+    inside = fine.hu[fine.structure == Structure.OSSIFICATION]
+    assert len(inside) > 200
+    assert 100 < np.median(inside) < 420
+
+
 def test_mixed_cases_are_shared_out_by_their_seeds_alone(monkeypatch, tmp_path):
     made = []
-    for kind in ("make_phantom_case", "make_lateral_case", "make_myelogram_case"):
-        monkeypatch.setattr(phantoms, kind, lambda seed, folder, kind=kind: made.append((seed, kind)))
-    for seed in (*range(400), *range(399, -1, -1)):
+    shares = [share for share, _ in MIXED]
+    noted = [(share, lambda seed, folder, k=k: made.append((seed, k))) for k, share in enumerate(shares)]
+    monkeypatch.setattr(phantoms, "MIXED", noted)
+    for seed in (*range(600), *range(599, -1, -1)):
         make_mixed_case(seed, tmp_path)
-    assert made[:400] == made[:399:-1]
-    kinds = [kind for _, kind in made[:400]]
-    shares = [kinds.count(k) / 400 for k in ("make_phantom_case", "make_lateral_case", "make_myelogram_case")]
-    assert shares == pytest.approx(MIXED_SHARES, abs=0.06)  # 2.5 standard errors of 400
+    assert made[:600] == made[:599:-1]
+    found = np.bincount([k for _, k in made[:600]], minlength=len(shares)) / 600
+    assert found == pytest.approx(shares, abs=0.05)  # 2.5 standard errors of 600
+
+
+def test_mixed_cases_have_opll_about_as_often_as_by_chance():
+    by_chance = sum(share for share, make in MIXED if not _wants(make))
+    always = sum(share for share, make in MIXED if _wants(make) and make.keywords["wanted"].present)
+    assert by_chance * PRESENT_SHARE + always == pytest.approx(PRESENT_SHARE, abs=0.02)
+
+
+def _wants(make):
+    return "wanted" in getattr(make, "keywords", {})
 
 
 def _off_middle(structure):

@@ -49,6 +49,8 @@ class Wanted:
         Ends placed close to where the type would change.
     lateral : bool or None
         Whether its masses lie to one side of the canal.
+    faint : bool or None
+        Whether it must be immature: little denser than soft tissue, with an edge that fades.
     operation : {"laminectomy", "open door", "french door"} or None
         How its canal was opened; None for not at all.
     """
@@ -59,6 +61,7 @@ class Wanted:
     thickness_mm: float | None = None
     near_boundary: bool = False
     lateral: bool | None = None
+    faint: bool | None = None
     operation: OperationKind | None = None
 
 
@@ -92,7 +95,7 @@ def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[
 def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
     kind = wanted.type or TYPES[rng.choice(len(TYPES), p=TYPE_SHARES)]
     spans = wanted.levels or _spans(rng, kind)
-    look = draw_density(rng)
+    look = _draw_faint(rng) if wanted.faint else draw_density(rng)
     thickest = wanted.thickness_mm or _thickness(rng)
     by_chance = rng.random() < LATERAL_SHARE
     lateral = by_chance if wanted.lateral is None else wanted.lateral
@@ -202,7 +205,12 @@ def draw_density(rng: np.random.Generator) -> Look:
             "rim_mm": 0.8,
             "soft_mm": rng.uniform(0, 0.8),
         }
-    hu = rng.uniform(250, 420)  # immature: faint, with an edge that fades
+    return _draw_faint(rng)
+
+
+def _draw_faint(rng: np.random.Generator) -> Look:
+    """Return the look of an immature mass: little denser than soft tissue, with an edge that fades."""
+    hu = rng.uniform(250, 420)
     return {"rim_hu": hu, "core_hu": hu, "rim_mm": 0.8, "soft_mm": rng.uniform(0.6, 1.6)}
 
 

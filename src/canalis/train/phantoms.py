@@ -30,15 +30,15 @@ WINDOW_MM = (70.0, 120.0)  # of the neck's length in one fine case
 MARGIN_MM = 5.0
 NEAR_BOUNDARY_SHARE = 0.35  # of necks: ends of masses where the type changes, and so the shortest masses
 MYELOGRAM_PLAIN_SHARE = 0.1  # of the necks that are to have contrast in the sac, those left without
-MIXED_SHARES = (0.6, 0.3, 0.1)  # of mixed cases: left to chance, OPLL aside, contrast in the sac
 MIXED_STREAM = 12  # apart from the streams that draw the neck
+ANY = Wanted()
 REDUCED_PIXEL_MM = 2.0  # larger ones were averaged after the scan
 TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
 """What a scanner with voxels of its own has in common with the one that was planned."""
 
 
 def make_phantom_case(
-    seed: int, folder: Path, *, plain_share: float = PLAIN_SHARE, lateral: bool = False
+    seed: int, folder: Path, *, plain_share: float = PLAIN_SHARE, wanted: Wanted = ANY
 ) -> None:
     """Make the case of one seed and write it to a cache.
 
@@ -50,15 +50,13 @@ def make_phantom_case(
         The cache.
     plain_share : float
         Chance that no contrast is in the sac.
-    lateral : bool
-        Whether it must have OPLL, to one side of the canal, where it resembles a spur; otherwise
-        both are left to chance.
+    wanted : Wanted
+        What ossification it must have; whether ends lie near a boundary of type is left to chance.
     """
     streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
     neck = plan_neck(streams[0])
     near = bool(streams[1].spawn(1)[0].random() < NEAR_BOUNDARY_SHARE)
-    wanted = Wanted(near_boundary=near, present=True, lateral=True) if lateral else Wanted(near_boundary=near)
-    growths = plan_growths(streams[1], neck, wanted)
+    growths = plan_growths(streams[1], neck, replace(wanted, near_boundary=near))
     fine = draw_fine(streams[2], neck, growths, plain_share=plain_share)
     coarse = draw_coarse(streams[3], neck, growths, plain_share=plain_share)
     write_case(folder, seed, fine=fine, coarse=coarse, source=phantom_source())
@@ -67,12 +65,20 @@ def make_phantom_case(
 make_myelogram_case = partial(make_phantom_case, plain_share=MYELOGRAM_PLAIN_SHARE)
 """Makes the case of one seed, nine of ten with contrast in the sac: a ``maker`` for training plans."""
 
-make_lateral_case = partial(make_phantom_case, lateral=True)
-"""Makes the case of one seed with OPLL to one side of the canal: a ``maker`` for training plans."""
+MIXED = (
+    (0.55, make_phantom_case),
+    (0.15, partial(make_phantom_case, wanted=Wanted(present=True, faint=True))),
+    (0.15, partial(make_phantom_case, wanted=Wanted(present=False))),
+    (0.08, partial(make_phantom_case, wanted=Wanted(present=True, lateral=True))),
+    (0.07, make_myelogram_case),
+)
+"""Shares of mixed cases, and their makers: by chance, faint OPLL, none, OPLL aside, contrast in the sac."""
 
 
 def make_mixed_case(seed: int, folder: Path) -> None:
-    """Make the case of one seed, oftener than chance with OPLL aside or contrast in the sac, and write it.
+    """Make the case of one seed, oftener than chance with what is hard to tell, and write it.
+
+    OPLL is as common as by chance, so that a network learns what to look for and not to expect it.
 
     Parameters
     ----------
@@ -81,8 +87,9 @@ def make_mixed_case(seed: int, folder: Path) -> None:
     folder : Path
         The cache.
     """
-    kind = np.random.default_rng([seed, MIXED_STREAM]).choice(3, p=MIXED_SHARES)
-    (make_phantom_case, make_lateral_case, make_myelogram_case)[kind](seed, folder)
+    shares = [share for share, _ in MIXED]
+    kind = np.random.default_rng([seed, MIXED_STREAM]).choice(len(MIXED), p=shares)
+    MIXED[kind][1](seed, folder)
 
 
 def draw_fine(
