@@ -172,6 +172,23 @@ def test_what_seems_a_rim_holds_the_wall_at_a_disc_and_not_at_a_body(at_body):
         assert after == pytest.approx(before, abs=0.1)
 
 
+def test_the_wall_at_a_disc_comes_to_the_line_between_the_bodies():
+    segmentation, volume = tube(mass=False)
+    x, y, _ = beside_the_tube(segmentation)
+    z = 904.0 + SPACING[0] * np.arange(SHAPE[0])
+    disc = np.abs(z - 933.0)[:, None, None] < 5.0
+    ahead = (y < -4.0) & (np.abs(x) < 9.0)
+    soft = disc & ahead & (volume.hu > 100)  # no bone in front: the contour finds no edge there
+    labels = segmentation.mask.labels.copy()
+    labels[(labels == 0) & ahead & ~disc] = C4
+    drawn = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    refined, _ = refine_segmentation(
+        drawn, replace(volume, hu=np.where(soft, 60, volume.hu).astype(np.int16))
+    )
+    assert edge_mm(drawn.canal, (0, -1, 0)) == pytest.approx(RADIUS_MM + WIDE_MM, abs=0.15)
+    assert edge_mm(refined.canal, (0, -1, 0)) == pytest.approx(RADIUS_MM, abs=0.3)
+
+
 def test_planes_that_do_not_hold_the_whole_outline_are_left_as_they_are(monkeypatch):
     segmentation, volume = tube(mass=False)
     monkeypatch.setattr("canalis.measurement.sections.SECTION_HALF_MM", RADIUS_MM)

@@ -39,6 +39,16 @@ def test_of_a_low_piece_the_network_must_be_sure(height_mm, mean, unsure):
     assert heights == ((5 + (height_mm - 1) / 2,) if unsure else ())
 
 
+def test_a_low_piece_no_thicker_than_two_millimetres_is_never_sure():
+    seen, canal = seen_with(slice(5, 15), slice(20, 40))
+    seen.classes[5:15, 14:16, 20:40] = Fine.RESIDUAL_CANAL  # 2 mm are left
+    seen.ossification[5:15, 14:16, 20:40] = 0
+    assert set_low_masses_apart(seen, canal)[1] == (9.5,)
+    tall, canal = seen_with(slice(5, 30), slice(20, 40))
+    tall.classes[5:30, 14:16, 20:40] = Fine.RESIDUAL_CANAL
+    assert set_low_masses_apart(tall, canal)[1] == ()
+
+
 NO_VOTES = np.zeros(10)
 BODIES = Column(
     (Vertebra(0, 14, NO_VOTES), Vertebra(20, 33, NO_VOTES), Vertebra(39, 52, NO_VOTES)), None, None

@@ -3,8 +3,9 @@
 Outlines are taken from the network's soft edge on planes along the centreline, refined plane by plane, and
 the soft edge around each point is moved as far: every plane that is measured afterwards sees the refined
 canal. Points along ossification, at discs those along rims too, follow no edge: there it is the back of the
-mass, not the canal's wall. In front they move as the free wall of the same scan did on the median. The
-label map follows where the edge has moved.
+mass, not the canal's wall. In front they move as the free wall of the same scan did on the median, and
+between two bodies the wall comes to the line between their own walls where it lay before it. The label map
+follows where the edge has moved.
 """
 
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM,
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
 from canalis.refine import Guides, refine_outlines
 from canalis.segment.segmentation import Segmentation
+from canalis.segment.walls import BEFORE_LINE_MM
 from canalis.volume import Mask, Probability, Progress, ScanWarning, Volume
 
 Floats = NDArray[np.float64]
@@ -361,7 +363,32 @@ def _moves(
     seen = moved[:, FRONT][(settled & at_bodies)[:, None] & free[:, FRONT]]
     if len(seen) >= LEAST_SEEN:
         moved[:, FRONT] = np.where(free[:, FRONT], moved[:, FRONT], np.median(seen))
-    return moved, settled
+    return _held_between_bodies(moved, start, normal, at_bodies, there.along_mm), settled
+
+
+def _held_between_bodies(
+    moved: Floats, start: Floats, outwards: Floats, at_bodies: NDArray[np.bool_], along_mm: Floats
+) -> Floats:
+    """Return movements after which the front wall lies no farther forward than the line between mid-bodies.
+
+    By definition the posterior wall is fitted through mid-bodies and lies between them at discs. The contour
+    moves it at bodies; what the network drew too deep at a disc, where rims hide the edge, must follow.
+    """
+    runs, count = ndimage.label(at_bodies)
+    middles = [float(np.mean(np.flatnonzero(runs == run))) for run in range(1, count + 1)]
+    if count < 2:
+        return moved
+    rows = np.arange(len(moved))
+    there = np.interp(middles, rows, along_mm)
+    back = (start + moved[..., None] * outwards)[:, FRONT, 0]
+    line = np.column_stack([np.interp(along_mm, there, np.interp(middles, rows, side)) for side in back.T])
+    between = (along_mm > there[0]) & (along_mm < there[-1])
+    short = np.where(between[:, None], np.maximum(line - BEFORE_LINE_MM - back, 0.0), 0.0)
+    held = moved.copy()
+    held[:, FRONT] = np.maximum(
+        held[:, FRONT] + short / np.minimum(outwards[:, FRONT, 0], -0.5), -FURTHEST_MM
+    )
+    return held
 
 
 def _behind_shell(images: NDArray[np.float32], contours_mm: Floats, outwards: Floats) -> Floats:

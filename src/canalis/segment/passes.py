@@ -24,6 +24,7 @@ from canalis.segment.locate import locate
 from canalis.segment.low_masses import set_low_masses_apart, warn_of_unsure_masses
 from canalis.segment.segmentation import Segmentation
 from canalis.segment.tube import Tube, find_tube
+from canalis.segment.walls import close_back_wall, hold_front_wall
 from canalis.volume import Progress, ScanWarning, Volume
 
 CANAL_SURE: Final = 0.5
@@ -55,12 +56,13 @@ def segment_with(
     kept, tube = find_fine_tube(seen, tube)
     if tube is None:
         raise RefusedError(NO_NECK)
-    seen, unsure_mm = set_low_masses_apart(seen, kept)
     column = divide_column(fine_classes_of(seen), found, tube)
     _refuse_trunk(column)
     _refuse_long_bone(column, seen)
     named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
     _refuse_named_trunk(column, named)
+    seen, kept = close_back_wall(*hold_front_wall(seen, kept, tube, column), tube)
+    seen, unsure_mm = set_low_masses_apart(seen, kept)
     if sorted(volume.spacing_mm)[1] > COARSE_PIXEL_MM:
         seen = solid_bodies(seen, tube, column)
     labels = label_fine(seen, kept, found, tube, column, named)

@@ -1,0 +1,139 @@
+"""Where no bone shows the canal's walls, they lie between those of the bones above and below."""
+
+import numpy as np
+import pytest
+
+from canalis.segment.classes import Fine
+from canalis.segment.column import Column, Vertebra
+from canalis.segment.fcn import FineMap
+from canalis.segment.grids import Grid
+from canalis.segment.tube import Tube
+from canalis.segment.walls import BEFORE_LINE_MM, close_back_wall, hold_front_wall
+
+SHAPE = (60, 60, 60)  # slices of 1 mm from the feet up, pixels of 0.5 mm; the front is at low rows
+WALL, BACK, SIDES = 20, 48, slice(10, 50)  # rows and columns of the canal
+DISC = slice(27, 33)  # slices, of the middle disc
+NO_VOTES = np.zeros(10)
+AXES = np.eye(3)
+
+
+def column(*stretches, cut=()):
+    found = [Vertebra(a, b, NO_VOTES, cut=i in cut) for i, (a, b) in enumerate(stretches)]
+    return Column(tuple(found), None, None, slope=np.zeros(60))
+
+
+TWO = column((8.0, 26.0), (32.0, 50.0))  # mm from the head down: slices 51 to 33 and 27 to 9
+
+
+def tube():
+    points = np.stack([np.full(60, 15.0), np.full(60, 17.0), 59.0 - np.arange(60)], axis=1)
+    down, front, left = (np.tile(axis, (60, 1)) for axis in (-AXES[2], -AXES[1], AXES[0]))
+    return Tube(points, down, front, left)
+
+
+def canal_with(depth_mm=0.0, *, slices=DISC):
+    """Return a fine pass whose wall lies so much farther forward at some slices, ossified there."""
+    classes = np.full(SHAPE, Fine.BODY, dtype=np.uint8)
+    classes[:, WALL:BACK, SIDES] = Fine.RESIDUAL_CANAL
+    deep = WALL - round(depth_mm / 0.5)
+    classes[slices, deep:WALL, SIDES] = Fine.OSSIFICATION
+    inside = np.isin(classes, (Fine.RESIDUAL_CANAL, Fine.OSSIFICATION))
+    sure = [np.where(what, 255, 0).astype(np.uint8) for what in (inside, classes == Fine.OSSIFICATION)]
+    return FineMap(Grid((0.0, 0.0, 0.0), (1.0, 0.5, 0.5), SHAPE), classes, *sure), inside
+
+
+def front_row(canal, at=30):
+    return int(canal[at, :, 30].argmax())
+
+
+def test_a_rim_taken_for_ossification_before_the_bodies_wall_is_no_canal():
+    seen, canal = canal_with(depth_mm=2.0)
+    held, kept = hold_front_wall(seen, canal, tube(), TWO)
+    assert (WALL - front_row(kept)) * 0.5 <= BEFORE_LINE_MM + 0.5
+    gone = canal & ~kept
+    assert set(np.unique(np.flatnonzero(gone.any(axis=(1, 2))))) == set(range(27, 33))
+    assert np.isin(held.classes[gone], (Fine.BODY, Fine.DISC)).all()
+    assert not held.ossification[gone].any()
+    assert (held.canal[gone] < 128).all()
+    assert (kept == canal)[:27].all()
+    assert (kept == canal)[33:].all()
+
+
+def test_the_soft_edge_crosses_one_half_at_the_wall():
+    seen, canal = canal_with(depth_mm=3.0)
+    held, _ = hold_front_wall(seen, canal, tube(), TWO)
+    line = held.canal[30, : WALL + 4, 30].astype(float)
+    after = int((line >= 127.5).argmax())
+    crossing = after - (line[after] - 127.5) / (line[after] - line[after - 1])
+    wall = (
+        WALL - 0.5 - BEFORE_LINE_MM / 0.5
+    )  # rows are pixels' middles: the bodies' wall lies half a row before
+    assert crossing == pytest.approx(wall, abs=0.6)
+
+
+def test_ossification_behind_the_wall_stays():
+    seen, canal = canal_with()
+    seen.classes[DISC, WALL : WALL + 8, SIDES] = Fine.OSSIFICATION
+    seen.ossification[DISC, WALL : WALL + 8, SIDES] = 255
+    held, kept = hold_front_wall(seen, canal, tube(), TWO)
+    assert held is seen
+    assert kept is canal
+
+
+def test_a_wall_that_lies_farther_back_at_a_disc_is_left():
+    seen, canal = canal_with()
+    canal[DISC, WALL : WALL + 3, SIDES] = False
+    held, kept = hold_front_wall(seen, canal, tube(), TWO)
+    assert held is seen
+    assert kept is canal
+
+
+def test_beyond_the_outermost_bodies_and_with_one_nothing_is_held():
+    seen, canal = canal_with(depth_mm=2.0, slices=slice(55, 58))
+    assert hold_front_wall(seen, canal, tube(), TWO)[1] is canal
+    seen, canal = canal_with(depth_mm=2.0)
+    assert hold_front_wall(seen, canal, tube(), column((8.0, 26.0)))[1] is canal
+
+
+def test_a_body_that_the_scan_cuts_is_read_beyond_its_rim():
+    seen, canal = canal_with(depth_mm=2.0)
+    seen.classes[24:27, WALL - 4 : WALL, SIDES] = Fine.OSSIFICATION  # the rim of the lower body too
+    canal[24:27, WALL - 4 : WALL, SIDES] = True
+    cut = column((8.0, 26.0), (32.0, 42.0), cut=(1,))
+    _, kept = hold_front_wall(seen, canal, tube(), cut)
+    assert (WALL - front_row(kept)) * 0.5 <= BEFORE_LINE_MM + 0.5
+    short = column((8.0, 26.0), (32.0, 38.0), cut=(1,))
+    assert hold_front_wall(seen, canal, tube(), short)[1] is canal
+
+
+def notched(slices, *, into=Fine.OUTSIDE, rows=slice(36, BACK)):
+    seen, canal = canal_with()
+    seen.classes[:, BACK:] = Fine.OUTSIDE
+    seen.classes[slices, rows, SIDES] = into
+    canal[slices, rows, SIDES] = False
+    seen.canal[slices, rows, SIDES] = 0
+    return seen, canal
+
+
+def test_a_short_notch_of_the_back_wall_is_filled():
+    seen, canal = notched(slice(28, 34))
+    held, kept = close_back_wall(seen, canal, tube())
+    assert kept[28:34, 36:BACK, SIDES].all()
+    assert (held.classes[28:34, 36:BACK, SIDES] == Fine.RESIDUAL_CANAL).all()
+    assert (held.canal[28:34, 36:BACK, SIDES] == 255).all()
+    assert kept.sum() == canal.sum() + 6 * 12 * 40
+
+
+@pytest.mark.parametrize(
+    "notch",
+    [
+        {"slices": slice(20, 32)},  # too long: the canal may really be narrow there
+        {"slices": slice(28, 34), "into": Fine.ARCH},
+        {"slices": slice(28, 34), "rows": slice(WALL, 26)},  # in front
+    ],
+)
+def test_what_may_be_so_is_not_filled(notch):
+    seen, canal = notched(**notch)
+    held, kept = close_back_wall(seen, canal, tube())
+    assert held is seen
+    assert kept is canal
