@@ -12,6 +12,7 @@ from canalis.segment.low_masses import set_low_masses_apart, warn_of_unsure_mass
 from canalis.segment.segmentation import LevelNaming
 from canalis.segment.tube import Tube
 
+PIXEL_MM = 0.5
 SHAPE = (40, 40, 60)  # slices of 1 mm, pixels of 0.5 mm: a canal 24 mm wide
 
 
@@ -32,7 +33,7 @@ def seen_with(slices, columns):
 def test_of_a_low_piece_the_network_must_be_sure(height_mm, mean, unsure):
     seen, canal = seen_with(slice(5, 5 + height_mm), slice(20, 40))
     seen.ossification[seen.ossification > 0] = round(255 * mean)
-    after, heights = set_low_masses_apart(seen, canal)
+    after, heights = set_low_masses_apart(seen, canal, pixel_mm=PIXEL_MM)
     named = after.classes[5 : 5 + height_mm, 10:16, 20:40]
     assert (named == (Fine.OTHER_NARROWING if unsure else Fine.OSSIFICATION)).all()
     assert bool(after.ossification.any()) is not unsure
@@ -43,10 +44,16 @@ def test_a_low_piece_no_thicker_than_two_millimetres_is_never_sure():
     seen, canal = seen_with(slice(5, 15), slice(20, 40))
     seen.classes[5:15, 14:16, 20:40] = Fine.RESIDUAL_CANAL  # 2 mm are left
     seen.ossification[5:15, 14:16, 20:40] = 0
-    assert set_low_masses_apart(seen, canal)[1] == (9.5,)
+    assert set_low_masses_apart(seen, canal, pixel_mm=PIXEL_MM)[1] == (9.5,)
     tall, canal = seen_with(slice(5, 30), slice(20, 40))
     tall.classes[5:30, 14:16, 20:40] = Fine.RESIDUAL_CANAL
-    assert set_low_masses_apart(tall, canal)[1] == ()
+    assert set_low_masses_apart(tall, canal, pixel_mm=PIXEL_MM)[1] == ()
+
+
+def test_a_low_piece_no_thicker_than_a_pixel_of_the_scan_is_never_sure():
+    seen, canal = seen_with(slice(5, 15), slice(20, 40))  # 3 mm thick
+    assert set_low_masses_apart(seen, canal, pixel_mm=1.0)[1] == ()
+    assert set_low_masses_apart(seen, canal, pixel_mm=4.7)[1] == (9.5,)
 
 
 NO_VOTES = np.zeros(10)

@@ -41,7 +41,9 @@ UNSURE: Final = (
 )
 
 
-def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineMap, tuple[float, ...]]:
+def set_low_masses_apart(
+    seen: FineMap, canal: NDArray[np.bool_], *, pixel_mm: float
+) -> tuple[FineMap, tuple[float, ...]]:
     """Return the fine pass with low ossifications that it is not sure of called other narrowing.
 
     Parameters
@@ -50,6 +52,8 @@ def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineM
         The fine pass.
     canal : ndarray of ``seen.grid.shape``
         The anatomical canal.
+    pixel_mm : float
+        Of the scan: a low piece no thicker than one of its pixels cannot be told from a rim either.
 
     Returns
     -------
@@ -61,12 +65,13 @@ def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineM
     parts, _ = ndimage.label((seen.classes == Fine.OSSIFICATION) & canal, structure=np.ones((3, 3, 3)))
     unsure = np.zeros(canal.shape, dtype=bool)
     heights = []
+    thin_mm = max(THIN_MM, pixel_mm)
     step, voxel = seen.grid.spacing_mm[0], float(np.prod(seen.grid.spacing_mm))
     for part, box in enumerate(ndimage.find_objects(parts), start=1):
         own = parts[box] == part
         thick_mm = own.sum(axis=1).max() * seen.grid.spacing_mm[1]
         mean = seen.ossification[box][own].mean() / 255
-        if mean < _least_mean(own.shape[0] * step, float(thick_mm)):
+        if mean < _least_mean(own.shape[0] * step, thin=bool(thick_mm <= thin_mm)):
             unsure[box] |= own
             if own.sum() * voxel >= LEAST_MASS_MM3:
                 heights.append(seen.grid.origin_lps[2] + step * (box[0].start + box[0].stop - 1) / 2)
@@ -80,11 +85,11 @@ def set_low_masses_apart(seen: FineMap, canal: NDArray[np.bool_]) -> tuple[FineM
     return without, tuple(sorted(heights, reverse=True))
 
 
-def _least_mean(height_mm: float, thick_mm: float) -> float:
+def _least_mean(height_mm: float, *, thin: bool) -> float:
     """Return how sure the network must be, on average, of a piece of a size; infinity for never."""
     if height_mm > LOW_MM:
         return 0.0
-    if thick_mm <= THIN_MM:
+    if thin:
         return float("inf")
     return LEAST_MEAN_TALLER if height_mm > TALLER_MM else LEAST_MEAN
 

@@ -62,8 +62,9 @@ def segment_with(
     named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
     _refuse_named_trunk(column, named)
     seen, kept = close_back_wall(*hold_front_wall(seen, kept, tube, column), tube)
-    seen, unsure_mm = set_low_masses_apart(seen, kept)
-    if sorted(volume.spacing_mm)[1] > COARSE_PIXEL_MM:
+    pixel_mm = sorted(volume.spacing_mm)[1]
+    seen, unsure_mm = set_low_masses_apart(seen, kept, pixel_mm=pixel_mm)
+    if pixel_mm > COARSE_PIXEL_MM:
         seen = solid_bodies(seen, tube, column)
     labels = label_fine(seen, kept, found, tube, column, named)
     edges = soft_edges(seen, kept)
