@@ -16,6 +16,7 @@ from canalis.measurement import (
 )
 from canalis.report import methods
 from canalis.report.methods import chosen_rules
+from canalis.segment import low_masses
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,12 @@ from canalis.report.methods import chosen_rules
         (walls, "MID_BODY_SHARE", 0.4, "the middle 40% of the bodies"),
         (walls, "FREE_MM", 0.75, "less than 0.75 mm of ossification"),
         (walls, "FUSED_STEP_MM", 1.75, "stands 1.75 mm or more behind"),
+        (methods, "BEFORE_LINE_MM", 0.45, "than 0.45 mm before the line"),
+        (low_masses, "LOW_MM", 13.5, "no higher than 13.5 mm"),
+        (low_masses, "LEAST_MEAN", 0.97, "mean probability of 0.97"),
+        (low_masses, "LEAST_MEAN_TALLER", 0.77, "0.77 over"),
+        (low_masses, "TALLER_MM", 7.5, "over 7.5 mm"),
+        (low_masses, "THIN_MM", 2.25, "no thicker than 2.25 mm"),
         (opened, "REMOVED_MM", 9.5, "9.5 mm of it"),
         (ossification, "PLATEAU_MM", 0.35, "within 0.35 mm of the greatest"),
         (masses, "BRIDGING_GAP_MM", 1.25, "dips of up to 1.25 mm"),

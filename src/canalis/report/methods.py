@@ -23,6 +23,8 @@ from canalis.measurement import (
     walls,
 )
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
+from canalis.segment import low_masses
+from canalis.segment.walls import BEFORE_LINE_MM
 
 NARROW_CANAL_MM: Final = 10.0  # canal AP below which a canal is called narrow, on CT as on film
 
@@ -71,7 +73,9 @@ def _walls() -> list[Rule]:
             "Posterior wall",
             "Lengths start at the front of the anatomical canal, which is outlined on under ossification. "
             f"The dotted line is a smooth curve through the middle {walls.MID_BODY_SHARE:.0%} of the bodies "
-            f"with less than {walls.FREE_MM:g} mm of ossification behind them.",
+            f"with less than {walls.FREE_MM:g} mm of ossification behind them. Between two bodies a "
+            f"network's outline reaches no farther forward than {BEFORE_LINE_MM:g} mm before the line "
+            "between their walls.",
         ),
         Rule(
             "Possible fused OPLL",
@@ -140,6 +144,13 @@ def _ossification() -> list[Rule]:
             "What narrows the canal from behind is listed as ligamentum flavum, from the front as "
             f"osteophyte, or as calcified disc where {apart.DISC_SHARE:.0%} of it lies between endplates; "
             "so is a mass that involves no body or disc.",
+        ),
+        Rule(
+            "Low masses",
+            f"Of a mass no higher than {low_masses.LOW_MM:g} mm the network must be sure: a mean "
+            f"probability of {low_masses.LEAST_MEAN:g}, {low_masses.LEAST_MEAN_TALLER:g} over "
+            f"{low_masses.TALLER_MM:g} mm. One no thicker than {low_masses.THIN_MM:g} mm or than a pixel "
+            "never counts. They are listed apart and named in a warning.",
         ),
     ]
 
