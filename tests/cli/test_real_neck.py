@@ -26,10 +26,15 @@ def test_c6_is_cut_off_and_said_to_be(real_result):
     assert not {"C7", "T1"} & set(bodies)
 
 
-def test_no_ossification_of_note_is_seen(real_result):
-    thick = real_result.record["ossification"]["max_thickness_mm"]
-    assert thick is not None
-    assert thick <= 2.5
+def test_no_ossification_is_reported(real_result):
+    assert real_result.record["ossification"]["present"] is False
+    assert real_result.record["ossification"]["max_thickness_mm"] == 0.0
+
+
+@pytest.mark.parametrize(("disc", "bodies"), [("C3/4", ("C3", "C4")), ("C4/5", ("C4", "C5"))])
+def test_the_canal_is_hardly_deeper_at_discs_than_at_the_bodies_beside_them(real_result, disc, bodies):
+    beside = [real_result.plane(level)["canal_ap_mm"] for level in bodies]
+    assert min(beside) - 0.5 < real_result.plane(disc)["canal_ap_mm"] < max(beside) + 2.0  # 3 mm with rims
 
 
 def test_lengths_are_a_necks(real_result):
