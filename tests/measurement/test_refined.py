@@ -113,6 +113,17 @@ def test_the_label_map_follows_the_edge_and_bone_takes_what_the_canal_leaves():
     np.testing.assert_array_equal(refined.mask.labels[same], labels[same])
 
 
+def test_no_canal_is_left_beyond_an_edge_that_moved_inwards():
+    segmentation, volume = tube(mass=False)
+    _, _, radius = beside_the_tube(segmentation)
+    wide = radius < RADIUS_MM + WIDE_MM + 0.25  # a voxel's middle beyond the soft edge, as rounding leaves it
+    labels = np.where(wide, RESIDUAL_CANAL, 0).astype(np.uint8)
+    drawn = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    refined, _ = refine_segmentation(drawn, volume)
+    left = (refined.mask.labels == RESIDUAL_CANAL)[5:35] & (refined.canal.values < 128)[5:35]
+    assert left.sum() < 0.01 * wide[5:35].sum()
+
+
 def test_ossification_stays_in_the_label_map():
     segmentation, volume = tube(mass=True)
     refined, _ = refine_segmentation(segmentation, volume)

@@ -137,3 +137,11 @@ def test_what_may_be_so_is_not_filled(notch):
     held, kept = close_back_wall(seen, canal, tube())
     assert held is seen
     assert kept is canal
+
+
+def test_what_is_probable_before_the_wall_and_no_canal_leaves_no_island():
+    seen, canal = canal_with(depth_mm=1.0)
+    island = (slice(24, 26), slice(WALL - 2, WALL - 1), slice(20, 24))  # beside the rim, called body
+    seen.canal[island] = 180
+    held, _ = hold_front_wall(seen, canal, tube(), TWO)
+    assert (held.canal[island] < 128).all()

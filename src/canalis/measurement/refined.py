@@ -253,14 +253,14 @@ def _relabelled(mask: Mask, before: Probability, after: Probability) -> Mask:
     part = mask.labels[box]
     index = np.indices(part.shape).reshape(3, -1).T + np.array([span.start for span in box])
     places = mask.to_lps(index.astype(float))
-    inside = [
-        ndimage.map_coordinates(p.values, p.to_index(places).T, order=1, mode="constant") >= EDGE_BYTE
+    old, new = (
+        ndimage.map_coordinates(p.values, p.to_index(places).T, order=1, mode="constant").reshape(part.shape)
         for p in (before, after)
-    ]
-    was, now = (shares.reshape(part.shape) for shares in inside)
+    )
+    was, now = old >= EDGE_BYTE, new >= EDGE_BYTE
     canal = np.isin(part, ANATOMICAL_CANAL)
     gained = now & ~was & ~canal
-    lost = was & ~now & canal & (part != OSSIFICATION)
+    lost = (was | (new < old)) & ~now & canal & (part != OSSIFICATION)  # labels follow voxels, not this edge
     if not (gained.any() or lost.any()):
         return mask
     bone = (part >= FIRST_VERTEBRA) | (part == VERTEBRA_WITHOUT_LEVEL)

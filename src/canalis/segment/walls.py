@@ -33,9 +33,8 @@ CUT_RIM_MM: Final = 5.0  # of a body that the scan cuts: from its whole end on i
 LEAST_READ_MM: Final = 3.0
 SIDE_MM: Final = 14  # to each side of the centreline: half of a wide canal
 ACROSS_MM: Final = 5  # over which a body's wall is smoothed from side to side
-LONGEST_NOTCH_MM: Final = (
-    8.0  # chosen: of the back wall along the canal; between C1 and C2 laminae lie so far apart
-)
+BESIDE: Final = np.ones((3, 5, 5), dtype=bool)  # about the canal, where its probability is kept
+LONGEST_NOTCH_MM: Final = 8.0  # chosen: of the back wall; between C1 and C2 laminae lie so far apart
 SOFT_MM: Final = 0.5  # to each side of the wall, over which the probability of canal falls
 
 
@@ -111,7 +110,7 @@ def hold_front_wall(
     canal : ndarray of ``seen.grid.shape``
         Without it.
     """
-    near = _laid_out(ndimage.binary_dilation(canal, structure=np.ones((1, 5, 5))), seen, tube, column)
+    near = _laid_out(ndimage.binary_dilation(canal, structure=BESIDE), seen, tube, column)
     inside = canal[tuple(near.index.T)]
     places, walls = _walls(near, inside, column, len(tube.points_lps))
     walls = walls + seen.grid.spacing_mm[1] / 2  # the edge of the last voxel, not its middle
@@ -133,8 +132,8 @@ def hold_front_wall(
     ossification[gone] = 0
     lines = np.zeros((canal.shape[0], canal.shape[2]), dtype=bool)
     lines[gone[0], gone[2]] = True
-    cut = lines[index[0], index[2]]
-    index, beyond = tuple(axis[cut] for axis in index), beyond[cut]
+    capped = (beyond > 0) | lines[index[0], index[2]]  # a wall that stays keeps its own softness
+    index, beyond = tuple(axis[capped] for axis in index), beyond[capped]
     most = np.rint(255 * np.clip(0.5 - beyond / (2 * SOFT_MM), 0, 1)).astype(np.uint8)
     probability[index] = np.minimum(probability[index], most)
     return replace(seen, classes=classes, canal=probability, ossification=ossification), canal
