@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from canalis.segment.assemble import AXIS_BODY_MM
+from canalis.segment.assemble import AXIS_BODY_MM, BESIDE
 from canalis.segment.classes import Fine
 from canalis.segment.column import Column, own_place
 from canalis.segment.fcn import FineMap
@@ -33,7 +33,6 @@ CUT_RIM_MM: Final = 5.0  # of a body that the scan cuts: from its whole end on i
 LEAST_READ_MM: Final = 3.0
 SIDE_MM: Final = 14  # to each side of the centreline: half of a wide canal
 ACROSS_MM: Final = 5  # over which a body's wall is smoothed from side to side
-BESIDE: Final = np.ones((3, 5, 5), dtype=bool)  # about the canal, where its probability is kept
 LONGEST_NOTCH_MM: Final = 8.0  # chosen: of the back wall; between C1 and C2 laminae lie so far apart
 SOFT_MM: Final = 0.5  # to each side of the wall, over which the probability of canal falls
 
@@ -116,9 +115,8 @@ def hold_front_wall(
     walls = walls + seen.grid.spacing_mm[1] / 2  # the edge of the last voxel, not its middle
     if len(places) < 2:
         return seen, canal
-    beyond = (
-        near.front - _line_between(near, places, walls) - BEFORE_LINE_MM
-    )  # NaN beyond the outermost bodies
+    line = _line_between(near, places, walls)  # NaN beyond the outermost bodies
+    beyond = near.front - line - BEFORE_LINE_MM
     held = np.isfinite(beyond) & (beyond > -SOFT_MM)
     index, beyond = tuple(near.index[held].T), beyond[held]
     out = (beyond > 0) & canal[index]

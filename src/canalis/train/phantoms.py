@@ -16,6 +16,7 @@ from canalis.phantom.growth import Growth
 from canalis.phantom.neck import C2, C7, T1, Neck
 from canalis.phantom.noise import noise_of
 from canalis.phantom.ossification import Wanted, plan_growths
+from canalis.phantom.phantom import ANY
 from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import render
 from canalis.phantom.scanner import PLAIN_SHARE, Scanner, discs_at, scan, shoulder_gain, with_look
@@ -31,7 +32,6 @@ MARGIN_MM = 5.0
 NEAR_BOUNDARY_SHARE = 0.35  # of necks: ends of masses where the type changes, and so the shortest masses
 MYELOGRAM_PLAIN_SHARE = 0.1  # of the necks that are to have contrast in the sac, those left without
 MIXED_STREAM = 12  # apart from the streams that draw the neck
-ANY = Wanted()
 REDUCED_PIXEL_MM = 2.0  # larger ones were averaged after the scan
 TAKEN_OVER = ("overshoot", "shoulder_noise", "starved", "grain_mm", "metal", "hardening")
 """What a scanner with voxels of its own has in common with the one that was planned."""
