@@ -7,7 +7,7 @@ import pytest
 
 from canalis.phantom.canal import canal_at
 from canalis.phantom.growth import EVERY_BONE, Growth
-from canalis.phantom.neck import C1, C7, Ridge, Vein
+from canalis.phantom.neck import C1, C7, Ridge, Rim, Uncus, Vein
 from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import plan_neck
 from canalis.phantom.structures import Structure
@@ -168,3 +168,57 @@ def test_two_veins_lie_beside_the_midline_under_a_sparse_ridge(neck):
     assert hu["veined"][0] < 0.7 * hu["plain"][0]
     assert hu["veined"][1] > 0.9 * hu["plain"][1]
     assert hu["sparse"][2] < 0.8 * hu["plain"][2]
+
+
+def test_a_rim_is_dense_bone_of_the_body_about_its_endplates_and_moves_no_label(neck):
+    body = neck.vertebrae[C4]
+    bare = changed(neck, C4, shell=0.3, rim=Rim())
+    rimmed = changed(neck, C4, shell=0.3, rim=Rim(thick=2.5, high=3.0, dense=0.8, condensed=0.2))
+    (plain, (x, y, s)), (dense, _) = (drawn(n, (), middle=body.lower_mm) for n in (bare, rimmed))
+    np.testing.assert_array_equal(plain.structure, dense.structure)
+    np.testing.assert_array_equal(plain.level, dense.level)
+    ahead = canal_at(neck, s).front(x) - y
+    of_body = (dense.structure == Structure.BODY) & (dense.level == C4 + 1) & (np.abs(x) < 5)
+    up = s - body.lower_mm
+    at_rim = of_body & (ahead > 0.4) & (ahead < 2.0) & (up > 1.0) & (up < 2.5)
+    at_middle = of_body & (np.abs(s - body.s_mm) < 1.0) & (ahead > 0.4) & (ahead < 6.0)
+    amid = of_body & (ahead > 7.0) & (ahead < 9.0) & (up > 2.5) & (up < 4.5)
+    gained = [float((dense.hu - plain.hu)[part].mean()) for part in (at_rim, at_middle, amid)]
+    assert gained[0] > 150
+    assert gained[1] < 30
+    assert gained[2] < 0.4 * gained[0]
+
+
+def test_broad_uncinate_processes_lie_beside_the_disc_above_and_never_on_the_midline(neck):
+    upper, lower = neck.vertebrae[C4], neck.vertebrae[C5]
+    at_disc = (upper.lower_mm + lower.upper_mm) / 2
+    widths = []
+    for uncus in (Uncus(0.65, 0.3, 0.0), Uncus(0.42, 0.15, 0.4)):
+        made, (x, y, s) = drawn(changed(neck, C5, uncus=uncus), (), middle=at_disc)
+        beside = (np.abs(s - at_disc) < 0.5) & (made.level == C5 + 1) & (made.structure == Structure.BODY)
+        ahead = canal_at(neck, s).front(x) - y
+        widths.append((beside & (np.abs(ahead - 4) < 2)).sum() * PIXEL_MM**2 / 4 / 2)
+        assert not (beside & (np.abs(x) < 2)).any()
+        assert not (beside & (ahead < 0)).any()
+    assert widths[1] > 1.4 * widths[0]
+
+
+def test_a_porous_arch_is_less_dense_and_of_the_same_shape(neck):
+    body = neck.vertebrae[C4]
+    compact, porous = (changed(neck, C4, cortex_arch=1.2, arch_shell=share) for share in (1.0, 0.5))
+    (full, _), (half, _) = (drawn(n, (), middle=body.s_mm - body.lamina_drop) for n in (compact, porous))
+    np.testing.assert_array_equal(full.structure, half.structure)
+    arch = (full.structure == Structure.ARCH) & (full.level == C4 + 1)
+    assert half.hu[arch].mean() < 0.85 * full.hu[arch].mean()
+
+
+def test_rims_and_processes_are_drawn_from_their_spans():
+    necks = [plan_neck(np.random.default_rng(seed)) for seed in SEEDS]
+    bodies = [n.vertebrae[C5] for n in necks]
+    assert np.quantile([v.rim.thick for v in bodies], [0.1, 0.9]) == pytest.approx([0.3, 2.8], abs=0.3)
+    assert min(v.uncus.start for v in bodies) >= 0.42
+    assert np.mean([v.uncinate / n.size for v, n in zip(bodies, necks, strict=True)]) == pytest.approx(
+        6.0, abs=0.2
+    )
+    assert np.mean([v.arch_shell for v in bodies]) == pytest.approx(0.75, abs=0.03)
+    assert len({v.arch_shell for v in necks[0].vertebrae}) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from canalis.phantom.canal import canal_at
 from canalis.phantom.growth import Growth
+from canalis.phantom.neck import Rim
 from canalis.phantom.ossification import Wanted, plan_growths
 from canalis.phantom.plan import plan_neck
 from canalis.phantom.render import SPUR_BLEND_MM
@@ -53,7 +54,8 @@ def test_a_rim_narrows_the_canal_where_its_height_says_and_is_no_opll(neck, disc
     assert section.free[middle] == pytest.approx(section.back[middle] - section.front[middle] - 3.0, abs=0.1)
 
 
-def test_marrow_runs_from_the_body_into_its_rim_and_not_into_what_lies_on_it(neck, disc):
+def test_marrow_runs_from_the_body_into_its_spur_and_not_into_what_lies_on_it(neck, disc):
+    neck = replace(neck, vertebrae=tuple(replace(v, rim=Rim()) for v in neck.vertebrae))
     lines = {}
     for joined in (C5, None):
         made, (x, y, s) = drawn(neck, [rim(neck, height_mm=5.0, joined=joined)], middle=disc[0])

@@ -60,6 +60,47 @@ class Ridge:
 
 
 @dataclass(frozen=True, slots=True)
+class Rim:
+    """How the shell of a body thickens toward its endplates, about the outside: the ring apophysis.
+
+    Attributes
+    ----------
+    thick : float
+        By how much at an endplate, mm.
+    high : float
+        Away from the endplate to where that has fallen to 1/e, mm.
+    dense : float
+        Share of what the shell lacks of compact bone that it gains there.
+    condensed : float
+        The same of the marrow inside, without an edge.
+    """
+
+    thick: float = 0.0
+    high: float = 3.0
+    dense: float = 0.0
+    condensed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Uncus:
+    """The shape of a body's uncinate processes, beside their height.
+
+    Attributes
+    ----------
+    start : float
+        Where they begin to rise, as a share of the body's half-width.
+    over : float
+        On how much of the half-width they rise to their height.
+    wrap : float
+        How far they follow the rim around its posterior corners: 0 not at all.
+    """
+
+    start: float = 0.55
+    over: float = 0.3
+    wrap: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Vertebra:
     """The sizes of one vertebra, mm and degrees."""
 
@@ -96,6 +137,8 @@ class Vertebra:
     cortex_arch: float
     shell: float
     """How compact the body's shell is: 1 as compact bone, 0 as marrow."""
+    arch_shell: float
+    """The same of the arch's."""
     above_mm: float
     """Distance to the centre of the vertebra above, along the curve."""
     below_mm: float
@@ -119,6 +162,8 @@ class Vertebra:
     """How far the middle of its posterior wall lies before the corners, mm, and the power of that curve."""
     vein: Vein = Vein()
     ridge: Ridge = Ridge()
+    rim: Rim = Rim()
+    uncus: Uncus = Uncus()
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from scipy.interpolate import PchipInterpolator
 
 from canalis.phantom.anomalies import plan_block, slipped, with_anomalies
 from canalis.phantom.curve import TABLE_STEP_MM, SpineCurve, bend
-from canalis.phantom.neck import C1, C2, C7, NAMES, OPERATIONS, T1, Neck, Ridge, Vein, Vertebra
+from canalis.phantom.neck import C1, C2, C7, NAMES, OPERATIONS, T1, Neck, Ridge, Rim, Uncus, Vein, Vertebra
 from canalis.phantom.operations import operated, plan_operation
 from canalis.phantom.wall_shifts import wall_shifts
 
@@ -31,6 +31,7 @@ LAMINA_THICKNESS = (6.0, 5.8, 4.2, 3.8, 3.9, 4.5, 5.8, 6.8, 6.8, 6.6, 6.4, 6.4, 
 PEDICLE_WIDTH = (0, 7.5, 5.3, 5.4, 5.7, 6.0, 6.6, 8.6, 7.0, 5.6, 5.0, 5.0, 5.2, 5.4, 5.8)
 SPINOUS_LENGTH = (3.0, 22.0, 18.0, 20.0, 22.0, 26.0, 34.0, 36.0, 36.0, 36.0, 37.0, 38.0, 38.0, 38.0, 38.0)
 SPINOUS_SLOPE_DEG = (0, 20, 25, 28, 28, 25, 22, 30, 40, 48, 54, 58, 60, 60, 60)
+UNCINATE_HEIGHT = (0, 0, 5.0, 5.8, 6.0, 6.1, 5.2, *[0] * 8)
 TRANSVERSE_TIP = (40.0, 29.0, 27.5, 28.5, 29.5, 31.0, 36.0, 39.0, 36.0, 34.0, 33.0, 32.0, 31.0, 30.0, 30.0)
 
 CANAL_AP_SD, CANAL_LR_SD = 1.4, 1.6  # between people, one draw a neck
@@ -51,6 +52,9 @@ HOLLOW_SD_MM, HOLLOW_MOST_MM = 0.6, 1.6
 SHELL_MM, THICKEST_SHELL_MM, AXIS_SHELL_MM = (0.3, 0.75), 2.0, (0.6, 2.0)  # of bodies
 THICK_SHELL_SHARE = 0.4
 SHELL_COMPACTNESS = (0.1, 0.9)  # condensed trabeculae with many openings
+ARCH_SHELL_MM, ARCH_COMPACTNESS = (0.5, 2.2), (0.5, 1.0)
+RIM_MM, RIM_HIGH_MM, RIM_DENSE, RIM_CONDENSED = (0.0, 3.0), (1.5, 6.0), (0.0, 1.0), (0.0, 0.5)  # of necks
+UNCUS_START, UNCUS_START_SD, UNCUS_OVER, UNCUS_WRAP = (0.42, 0.66), 0.03, (0.15, 0.32), (0.0, 0.4)
 KYPHOTIC_SHARE, SCOLIOTIC_SHARE = 0.06, 0.08
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
 
@@ -87,6 +91,7 @@ def plan_neck(rng: np.random.Generator) -> Neck:
         replace(_with_cortex(v, density), shell=compact, vein=_vein(apart, v)) for v in vertebrae
     )
     vertebrae = _with_ridges(apart.spawn(1)[0], vertebrae)
+    vertebrae = _with_rims(apart.spawn(1)[0], vertebrae)
     s_mm = np.arange(places[-1] - 60.0, places[0] + 140.0, TABLE_STEP_MM)
     neck = Neck(
         curve=_curve(rng, places, s_mm),
@@ -141,7 +146,7 @@ def _plan_vertebra(
         width=about(BODY_WIDTH[i], 0.08),
         flare=float(rng.uniform(0.06, 0.2)),
         concavity=float(rng.uniform(0.3, 1.8)),
-        uncinate=about(5.0, 0.2) if cervical else 0.0,
+        uncinate=about(UNCINATE_HEIGHT[i], 0.2) if cervical else 0.0,
         lip=float(rng.uniform(0.0, 2.2)) if i >= C2 else 0.0,
         lamina_height=about(LAMINA_HEIGHT[i], 0.1),
         lamina_thickness=about(LAMINA_THICKNESS[i], 0.17),
@@ -163,8 +168,9 @@ def _plan_vertebra(
         transverse_tip=about(TRANSVERSE_TIP[i], 0.08),
         foramen=(about(3.1, 0.15), about(2.8, 0.15)) if i <= C7 else (0.0, 0.0),
         cortex_body=_shell_mm(float(rng.random()), axis=i == C2),
-        cortex_arch=float(rng.uniform(0.9, 2.2)),
+        cortex_arch=float(rng.uniform(*ARCH_SHELL_MM)),
         shell=1.0,
+        arch_shell=1.0,
         above_mm=float(places[i - 1] - places[i]) if i > 0 else 20.0,
         below_mm=float(places[i] - places[i + 1]) if i + 1 < len(places) else 22.0,
         sides=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
@@ -248,6 +254,28 @@ def _paired(rng: np.random.Generator, vein: Vein) -> Vein:
         apart=float(rng.uniform(*PAIRED_APART_MM)),
         wide=float(rng.uniform(*PAIRED_WIDE_MM)),
         high=float(rng.uniform(*PAIRED_HIGH_MM)),
+    )
+
+
+def _with_rims(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
+    """Return vertebrae with dense rims about endplates, uncinate processes of one shape, and porous arches.
+
+    Rim and uncinate process are the body's own and flush with its wall: no growth into the canal.
+    """
+    thick, high = (float(rng.uniform(*span)) for span in (RIM_MM, RIM_HIGH_MM))
+    dense, condensed = (float(rng.uniform(*span)) for span in (RIM_DENSE, RIM_CONDENSED))
+    start, over, wrap = (float(rng.uniform(*span)) for span in (UNCUS_START, UNCUS_OVER, UNCUS_WRAP))
+    compact = float(rng.uniform(*ARCH_COMPACTNESS))
+    return tuple(
+        replace(
+            v,
+            rim=Rim(
+                thick * float(rng.uniform(0.6, 1.4)), high * float(rng.uniform(0.7, 1.3)), dense, condensed
+            ),
+            uncus=Uncus(max(start + float(rng.normal(0, UNCUS_START_SD)), UNCUS_START[0]), over, wrap),
+            arch_shell=compact,
+        )
+        for v in vertebrae
     )
 
 

@@ -188,6 +188,8 @@ class _Distances:
     whole: Array
     cortex: Array
     compact: Array
+    condensed: Array
+    """The share of compact bone in the marrow: of a body's rims."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -331,7 +333,8 @@ class _Painter:
         near = np.flatnonzero(whole < self._softness)
         part = box.where(near)
         inner = np.clip(0.5 - (whole[near] + found.cortex[near]) / self._softness, 0, 1)
-        value = self._bone_density(part, 1 - found.compact[near] * (1 - inner))
+        compact = found.compact[near] * (1 - inner) + found.condensed[near] * inner
+        value = self._bone_density(part, 1 - compact)
         value = value + vein_share(v, part.canal, part.x, part.y, part.s) * (np.float32(v.vein.hu) - value)
         self._blend(part, whole[near], value)
         outside = box.from_canal >= 0
@@ -351,9 +354,15 @@ class _Painter:
         bones = bones_of(self.neck, v, x=box.x, y=box.y, s=box.s, canal=box.canal, from_canal=box.from_canal)
         bare = np.minimum.reduce([d for d, _ in _parts(bones)])
         cortex = np.where(bones.arch < bones.body, v.cortex_arch, v.cortex_body).astype(np.float32)
+        in_body = bones.body <= bare
+        rim = np.where(in_body, bones.rim, 0).astype(np.float32)
+        cortex += v.rim.thick * rim
         self._without_endplates(box, bones, cortex)
-        compact = np.where(bones.body <= bare, v.shell * self._left_of_ridge(box), 1.0).astype(np.float32)
-        return _Distances(bones, bare, self._with_spurs(box, bones, bare, cortex, compact), cortex, compact)
+        shell = v.shell * self._left_of_ridge(box)
+        shell = shell + (1 - shell) * v.rim.dense * rim
+        compact = np.where(in_body, shell, np.where(bones.arch <= bare, v.arch_shell, 1.0)).astype(np.float32)
+        whole = self._with_spurs(box, bones, bare, cortex, compact)
+        return _Distances(bones, bare, whole, cortex, compact, v.rim.condensed * rim)
 
     def _left_of_ridge(self, box: _Box) -> Array:
         """Return the share of the shell's density that is left where the posterior wall swells."""

@@ -19,6 +19,7 @@ GUTTER_MM, INNER_CORTEX_MM = 2.5, 1.0  # width of a laminoplasty's hinge, and wh
 BLOCK_OVERLAP_MM = 2.5  # how far a block's upper body reaches into its lower: past the hollow of its endplate
 FAR = 50.0  # a distance that is outside of everything
 OVAL_DEPTH = 0.62  # half-axis of a body's outline along AP, as a share of its depth: the wall cuts it off
+RIM_FROM, RIM_DEEP_MM = 0.55, 3.0  # share of a body's half-width outside which its rim lies; before its wall
 PART_REACH_MM = 12.0  # farther from a part of the arch it makes no difference: not even to a spur's root
 
 
@@ -36,6 +37,8 @@ class Bones:
     """Distance to the ribs of a cervical vertebra; None where it has none."""
     arc: Array
     """Way around that outside from its foremost line, to the left, mm."""
+    rim: Array
+    """Share, 0 to 1, of the rim about the body's endplates."""
 
 
 def bones_of(
@@ -69,8 +72,9 @@ def bones_of(
     if vertebra.index == C1:
         return _ring(neck, vertebra, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
     body, disc, around, arc = (np.full_like(x, FAR) for _ in range(4))
+    rim = np.zeros_like(x)
     ahead = np.flatnonzero(y < -canal.ap / 2 + 2.5)
-    body[ahead], disc[ahead], around[ahead], arc[ahead] = _body_and_disc(
+    body[ahead], disc[ahead], around[ahead], arc[ahead], rim[ahead] = _body_and_disc(
         vertebra, x=x[ahead], y=y[ahead], w=w[ahead], canal=canal.where(ahead)
     )
     if vertebra.block:
@@ -86,7 +90,7 @@ def bones_of(
     arch = _arch(vertebra, split=split, x=wide, y=y, w=w, canal=canal, outside_canal=outside_canal)
     if opened is not None:
         arch = np.maximum(arch, -_taken_away(opened, x=x, y=y, canal=canal, from_canal=from_canal))
-    return Bones(body=body, arch=arch, dens=dens, disc=disc, around=around, rib=rib, arc=arc)
+    return Bones(body=body, arch=arch, dens=dens, disc=disc, around=around, rib=rib, arc=arc, rim=rim)
 
 
 def _taken_away(done: Operation, *, x: Array, y: Array, canal: CanalSection, from_canal: Array) -> Array:
@@ -133,7 +137,7 @@ def _ellipse(x: Array, y: Array, rx: Array | float, ry: Array | float) -> Array:
 
 def _body_and_disc(
     v: Vertebra, *, x: Array, y: Array, w: Array, canal: CanalSection
-) -> tuple[Array, Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array, Array]:
     swell = 1 + v.flare * np.minimum((2 * w / v.height) ** 2, 1.4)
     rx, ry = v.width / 2 * 1.06 * swell, OVAL_DEPTH * v.depth * swell
     ahead = y + canal.ap / 2 + v.depth - OVAL_DEPTH * v.depth
@@ -141,7 +145,8 @@ def _body_and_disc(
     power = (u**2.6 + (np.abs(ahead) / ry) ** 2.6) ** (1 / 2.6) + 1e-6
     around = np.sqrt(x * x + ahead * ahead) * (1 - 1 / power)
     around = np.where(power < 0.3, -5.0, around)
-    rise = np.clip((u - 0.62) / 0.3, 0, 1)
+    beside = np.sqrt(u * u + v.uncus.wrap * np.maximum(ahead / ry, 0) ** 2)
+    rise = np.clip((beside - v.uncus.start) / v.uncus.over, 0, 1)
     rise = v.uncinate * rise * rise * (3 - 2 * rise)
     dome = _dome(u, ahead / ry)
     front = np.clip(-(ahead / ry) - 0.55, 0, 1)
@@ -157,7 +162,19 @@ def _body_and_disc(
     inside = smooth_max(around + 0.5, wall - 0.3, 1.0)
     disc = np.maximum(inside, np.maximum(w - disc_top, disc_bottom - w))
     arc = np.arctan2(x, -ahead) * (rx + ry) / 2
-    return body, disc, around, arc
+    return body, disc, around, arc, _rim(v, power, wall=wall, above=w - top, below=bottom - w)
+
+
+def _rim(v: Vertebra, power: Array, *, wall: Array, above: Array, below: Array) -> Array:
+    """Return the share of a body's rims: 1 at an endplate's edge, none at mid-body or amid the endplate."""
+    edge = np.full_like(wall, -FAR)
+    if not v.block:
+        edge = np.maximum(edge, below)
+    if not v.block_above and v.index != C2:  # the axis has no upper endplate
+        edge = np.maximum(edge, above)
+    outer = np.clip((power - RIM_FROM) / (1 - RIM_FROM), 0, 1)
+    outer = np.maximum(outer, np.exp(-((np.minimum(wall, 0) / RIM_DEEP_MM) ** 2)))
+    return np.asarray(outer * np.exp(-((np.minimum(edge, 0) / v.rim.high) ** 2)))
 
 
 def _dome(across: Array, ahead: Array) -> Array:
@@ -231,7 +248,8 @@ def _ring(
     if v.cleft:
         arch = np.maximum(arch, -np.maximum(x - v.cleft / 2, middle - y))
     far = np.full_like(arch, FAR)
-    return Bones(body=far, arch=arch, dens=None, disc=None, around=far, rib=None, arc=far)
+    none = np.zeros_like(arch)
+    return Bones(body=far, arch=arch, dens=None, disc=None, around=far, rib=None, arc=far, rim=none)
 
 
 def _arch(
