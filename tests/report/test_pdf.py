@@ -1,6 +1,7 @@
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from canalis.errors import MissingExtraError, OutputError
 from canalis.report.page import make_page
 from canalis.report.pdf import write_pdf
+from canalis.volume import ScanWarning
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,28 @@ def test_the_first_page_shows_the_pictures(pages):
     sagittal = first[int(rows * 0.3) : int(rows * 0.5), int(columns * 0.1) : int(columns * 0.5)]
     grey = ((sagittal > 60) & (sagittal < 230)).mean()
     assert grey > 0.2  # a picture that could not be drawn leaves one flat dark field
+
+
+@pytest.mark.parametrize("lines", [0, 3, 5])
+def test_profile_and_thumbnails_stay_on_the_first_page_under_any_warnings(
+    neck, tmp_path, missing_here, lines
+):
+    if shutil.which("pdftotext") is None:
+        missing_here("no pdftotext: install poppler-utils")
+    warnings = tuple(
+        ScanWarning("gantry-tilt", f"{k}. " + "The gantry is tilted. " * 4) for k in range(lines)
+    )
+    page = make_page(
+        measurements=replace(neck.measurements, warnings=warnings),
+        mask=neck.segmentation.mask,
+        volume=neck.volume,
+        software=neck.software,
+    )
+    write_pdf(page, tmp_path / "report.pdf")
+    command = ["pdftotext", "-l", "1", tmp_path / "report.pdf", "-"]
+    first = subprocess.run(command, check=True, capture_output=True).stdout.decode()
+    assert first.count("The gantry is tilted.") == 4 * lines
+    assert "Below, each level at mid-body" in " ".join(first.split())
 
 
 def test_a_picture_that_cannot_be_drawn_is_an_error_not_a_gap(page, tmp_path):

@@ -1,5 +1,6 @@
 """The page that a surgeon reads first: ``report.html``, one file that opens without a network."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from canalis.volume import Mask, ScanWarning, Volume
 TEMPLATE: Final = "page.html"
 COLUMNS_MM: Final = 172.0  # both columns of pictures on A4
 PRINTED_HEIGHT_MM: Final = 142.0  # of the pictures: leaves A4's first page room for the profile and the strip
+BESIDE_LINE_MM, BESIDE_LINE_LETTERS = 5.6, 95  # of the warnings under the headline, on paper
+HEADLINE_MM, HEADLINE_LETTERS, USUAL_HEADLINE = 6.0, 75, 2  # a line of it, and how many lines it mostly takes
+LEAST_PRINTED_HEIGHT_MM: Final = 100.0
 CAPTIONS_MM: Final = 11.0  # between and under the axial pictures, beyond the midsagittal one's own
 
 
@@ -124,7 +128,7 @@ def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[st
     return {
         "sagittal": _svg(sagittal),
         "columns_mm": columns,
-        "printed_percent": _printed_percent(sagittal, columns[0]),
+        "printed_percent": _printed_percent(sagittal, columns[0], measurements),
         "keys": _keys(sagittal),
         "worst_drawn": _svg(draw_axial(volume, mask, worst, lines=True) if worst else None),
         "worst_bare": _svg(draw_axial(volume, mask, worst, lines=False) if worst else None),
@@ -166,12 +170,15 @@ def _columns(sagittal: Drawing | None) -> tuple[float, float]:
     return round(COLUMNS_MM - axial, 1), round(axial, 1)
 
 
-def _printed_percent(sagittal: Drawing | None, column_mm: float) -> int:
+def _printed_percent(sagittal: Drawing | None, column_mm: float, measurements: Measurements) -> int:
     """Return how much of the page's width the pictures take on paper, so that their height leaves room."""
     if sagittal is None:
         return 100
     height_mm = column_mm * sagittal.height_mm / sagittal.width_mm
-    return round(100 * min(1.0, PRINTED_HEIGHT_MM / height_mm))
+    beside = sum(math.ceil(len(w.message) / BESIDE_LINE_LETTERS) for w in headline_warnings(measurements))
+    headline = math.ceil(len(words.headline(measurements)) / HEADLINE_LETTERS) - USUAL_HEADLINE
+    room_mm = PRINTED_HEIGHT_MM - BESIDE_LINE_MM * beside - HEADLINE_MM * headline
+    return round(100 * min(1.0, max(room_mm, LEAST_PRINTED_HEIGHT_MM) / height_mm))
 
 
 def _svg(picture: Drawing | None) -> str:

@@ -37,7 +37,8 @@ report speaks of 2 mm and more. Of 73 low pieces of OPLL on 100 validation phant
 
 UNSURE: Final = (
     "The network is not sure whether low masses at {where} are OPLL or rims of the bodies. "
-    "They are listed apart and count for no extent, type or ratio: look at the pictures."
+    "They count for no extent, type or ratio, and are listed apart where they narrow the canal. "
+    "Look at the pictures."
 )
 
 
