@@ -69,6 +69,28 @@ def test_only_what_a_network_drew_is_told_to_be_as_low_as_a_rim(make_neck):
     assert codes(measure_segmentation(segmentation, volume)) == []
 
 
+THIN, THICKER = Growth(24.0, 34.0, 1.6), Growth(2.0, 12.0, 3.0)
+
+
+def test_a_networks_ossification_under_two_millimetres_is_told_and_counts_for_nothing(make_neck):
+    segmentation, volume = make_neck(NeckPlan(spacing_mm=(0.5, 0.4, 0.4), growths=(THIN,)))
+    drawn = measure_segmentation(soft(segmentation), volume)
+    assert drawn.ossification.present is False
+    assert codes(drawn) == ["ossification-thin"]
+    assert "Ossification at C4 is under 2 mm thick" in drawn.warnings[0].message
+    assert [(thing.kind, thing.level) for thing in drawn.apart] == [("osteophyte", "C4")]
+    assert drawn.apart[0].thickness_mm == pytest.approx(1.6, abs=0.4)
+
+
+def test_thin_ossification_counts_where_a_reader_marked_it_and_beside_a_thicker_mass(make_neck):
+    segmentation, volume = make_neck(NeckPlan(spacing_mm=(0.5, 0.4, 0.4), growths=(THIN,)))
+    assert measure_segmentation(segmentation, volume).ossification.present is True
+    both = make_neck(NeckPlan(spacing_mm=(0.5, 0.4, 0.4), growths=(THIN, THICKER)))
+    measured = measure_segmentation(soft(both[0]), both[1])
+    assert measured.ossification.levels == ("C3", "C4")
+    assert "ossification-thin" not in codes(measured)
+
+
 def test_other_masses_stay_as_they_are(make_neck):
     segmentation, volume = make_neck(NeckPlan(spacing_mm=(0.5, 0.45, 0.4), growths=(IN_DISC, ON_BODIES)))
     neck = lay_out(segmentation, volume)

@@ -222,3 +222,30 @@ def test_rims_and_processes_are_drawn_from_their_spans():
     )
     assert np.mean([v.arch_shell for v in bodies]) == pytest.approx(0.75, abs=0.03)
     assert len({v.arch_shell for v in necks[0].vertebrae}) == 1
+
+
+def test_a_ridge_toward_an_endplate_is_highest_there_and_ends_at_the_disc(neck):
+    body = neck.vertebrae[C4]
+    ridged = changed(neck, C4, ridge=Ridge(2.0, 8.0, 0.0, at=0.6))
+    walls = wall_shifts(ridged.vertebrae, neck.curve.s_mm)["ridge"]
+    plain = wall_shifts(changed(neck, C4, ridge=Ridge()).vertebrae, neck.curve.s_mm)["ridge"]
+    swollen = walls - plain
+    highest = neck.curve.s_mm[swollen.argmax()]
+    assert highest == pytest.approx(body.s_mm + 0.6 * body.height / 2, abs=1.0)
+    assert swollen.max() == pytest.approx(2.0, abs=0.1)
+    assert swollen[neck.curve.s_mm > body.upper_mm + 1.5].max() == 0
+    assert swollen[neck.curve.s_mm < body.lower_mm].max() < 0.05
+
+
+def test_a_faded_rim_lacks_density_at_the_wall_alone_and_moves_no_label(neck):
+    body = neck.vertebrae[C4]
+    rim = Rim(thick=2.5, high=3.0, dense=0.8, condensed=0.2)
+    whole, faded = (changed(neck, C4, rim=replace(rim, faded=share, faded_mm=1.0)) for share in (0.0, 0.7))
+    (full, (x, y, s)), (less, _) = (drawn(n, (), middle=body.upper_mm) for n in (whole, faded))
+    np.testing.assert_array_equal(full.structure, less.structure)
+    ahead = canal_at(neck, s).front(x) - y
+    of_rim = (full.structure == Structure.BODY) & (full.level == C4 + 1) & (np.abs(x) < 5)
+    of_rim &= (body.upper_mm - s > 0.8) & (body.upper_mm - s < 2.0)
+    at_wall, deep = (of_rim & (ahead > low) & (ahead < high) for low, high in ((0.3, 0.8), (3.0, 4.0)))
+    assert less.hu[at_wall].mean() < 0.75 * full.hu[at_wall].mean()
+    assert less.hu[deep].mean() > 0.97 * full.hu[deep].mean()

@@ -7,7 +7,7 @@ from canalis.labels import LEVELS
 from canalis.measurement.apart import find_apart, find_metal, other_masses, without_masses
 from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
-from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses
+from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses, tell_of_thin_masses, too_thin
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
 from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
 from canalis.measurement.summary import (
@@ -61,9 +61,10 @@ def measure_segmentation(
         return _refused(segmentation)
     tell("Measuring", 1, STEPS)
     others = other_masses(neck)
-    in_disc = tell_of_discs(neck, others)
-    if others:
-        laid = lay_out(without_masses(segmentation, neck, others), volume, metal_lps)
+    thin = too_thin(neck, [m for m in counted_masses(neck) if not any(m is other for other in others)])
+    set_apart = (*tell_of_discs(neck, others), *tell_of_thin_masses(neck, thin))
+    if others or thin:
+        laid = lay_out(without_masses(segmentation, neck, others + thin), volume, metal_lps)
         neck = neck if laid is None else laid
     zones = tuple(zone for zone in neck.zones if zone.name not in NO_PLANES)
     planes = measure_planes(neck, zones, _depths(neck, zones), volume)
@@ -90,7 +91,7 @@ def measure_segmentation(
         warnings=(
             *segmentation.warnings,
             *(() if naming is segmentation.levels else (ScanWarning("levels-unsure", naming.reason),)),
-            *in_disc,
+            *set_apart,
             *tell_of_low_masses(neck, counted),
             *possible_fusions(neck, wall),
             *_opened(neck.opened),

@@ -47,16 +47,19 @@ class Ridge:
     Attributes
     ----------
     high : float
-        How far at mid-body on the midline, mm.
+        How far on the midline where it is highest, mm.
     half : float
         To each side to where that has fallen to 1/e, mm.
     sparse : float
         Share of the shell's density that is wanting on the midline.
+    at : float
+        How far above mid-body it is highest, as a share of half the body's height; below where negative.
     """
 
     high: float = 0.0
     half: float = 4.0
     sparse: float = 0.0
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,18 @@ class Rim:
         Share of what the shell lacks of compact bone that it gains there.
     condensed : float
         The same of the marrow inside, without an edge.
+    faded : float
+        Share of its density that it lacks at the posterior wall: there the ligament and the disc are rooted.
+    faded_mm : float
+        Before the wall to where that has fallen to 1/e, mm.
     """
 
     thick: float = 0.0
     high: float = 3.0
     dense: float = 0.0
     condensed: float = 0.0
+    faded: float = 0.0
+    faded_mm: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

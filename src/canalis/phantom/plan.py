@@ -42,6 +42,7 @@ VACUUM_SHARE, CALCIFIED_SHARE, WORN_DISC_MM = 0.05, 0.05, 3.0  # of discs; three
 LOW_DISCS_SHARE, LOW_DISCS = 0.15, (0.4, 0.75)  # of necks: all their discs as low as this share of the usual
 RIDGED_SHARE = 0.5  # of necks
 RIDGE_MOST_MM, RIDGE_HALF_MM, RIDGE_BRIDGE_MM, RIDGE_SPARSE = 2.2, (2.5, 6.0), (0.8, 2.2), (0.0, 0.8)
+RIDGE_ASIDE_SHARE, RIDGE_AT, RIDGE_BROADER = 0.6, (-0.8, 0.8), (1.0, 2.5)  # highest toward an endplate
 RIDGE_CLOSED_SHARE = 0.7  # of the veins of such necks: those that end at a ridge
 PAIRED_SHARE = 0.6  # of such necks: a vein on each side of the midline
 PAIRED_APART_MM, PAIRED_WIDE_MM, PAIRED_HIGH_MM = (1.8, 4.5), (0.8, 2.2), (1.0, 3.5)
@@ -54,6 +55,7 @@ THICK_SHELL_SHARE = 0.4
 SHELL_COMPACTNESS = (0.1, 0.9)  # condensed trabeculae with many openings
 ARCH_SHELL_MM, ARCH_COMPACTNESS = (0.5, 2.2), (0.5, 1.0)
 RIM_MM, RIM_HIGH_MM, RIM_DENSE, RIM_CONDENSED = (0.0, 3.0), (1.5, 6.0), (0.0, 1.0), (0.0, 0.5)  # of necks
+RIM_FADED, RIM_FADED_MM = (0.0, 0.8), (0.5, 2.5)  # the same; a body, up to the neck's
 UNCUS_START, UNCUS_START_SD, UNCUS_OVER, UNCUS_WRAP = (0.42, 0.66), 0.03, (0.15, 0.32), (0.0, 0.4)
 KYPHOTIC_SHARE, SCOLIOTIC_SHARE = 0.06, 0.08
 THORACIC_TILT_STEP_DEG = -4.5  # a level, below T2
@@ -257,21 +259,36 @@ def _paired(rng: np.random.Generator, vein: Vein) -> Vein:
     )
 
 
+def _moved(rng: np.random.Generator, ridge: Ridge) -> Ridge:
+    """Return a ridge that may be highest toward one endplate, and is then broader."""
+    at, broader = float(rng.uniform(*RIDGE_AT)), float(rng.uniform(*RIDGE_BROADER))
+    if rng.random() >= RIDGE_ASIDE_SHARE or not ridge.high:
+        return ridge
+    return replace(ridge, at=at, half=ridge.half * broader)
+
+
 def _with_rims(rng: np.random.Generator, vertebrae: tuple[Vertebra, ...]) -> tuple[Vertebra, ...]:
-    """Return vertebrae with dense rims about endplates, uncinate processes of one shape, and porous arches.
+    """Return vertebrae with rims, uncinate processes of one shape, ridges off mid-body, and porous arches.
 
     Rim and uncinate process are the body's own and flush with its wall: no growth into the canal.
     """
     thick, high = (float(rng.uniform(*span)) for span in (RIM_MM, RIM_HIGH_MM))
     dense, condensed = (float(rng.uniform(*span)) for span in (RIM_DENSE, RIM_CONDENSED))
+    faded, faded_mm = (float(rng.uniform(*span)) for span in (RIM_FADED, RIM_FADED_MM))
     start, over, wrap = (float(rng.uniform(*span)) for span in (UNCUS_START, UNCUS_OVER, UNCUS_WRAP))
     compact = float(rng.uniform(*ARCH_COMPACTNESS))
     return tuple(
         replace(
             v,
             rim=Rim(
-                thick * float(rng.uniform(0.6, 1.4)), high * float(rng.uniform(0.7, 1.3)), dense, condensed
+                thick=thick * float(rng.uniform(0.6, 1.4)),
+                high=high * float(rng.uniform(0.7, 1.3)),
+                dense=dense,
+                condensed=condensed,
+                faded=faded * float(rng.uniform(0.2, 1.0)),
+                faded_mm=faded_mm * float(rng.uniform(0.7, 1.3)),
             ),
+            ridge=_moved(rng, v.ridge),
             uncus=Uncus(max(start + float(rng.normal(0, UNCUS_START_SD)), UNCUS_START[0]), over, wrap),
             arch_shell=compact,
         )

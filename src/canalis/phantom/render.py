@@ -35,6 +35,7 @@ GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther f
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
 BLOCK_REACH_MM = 4.5
 CORE_MM = 1.4  # half the height of a disc's core
+ROOTED_HU = 90.0  # of what a rim holds where it lacks bone: fibres of the ligament and the disc
 RIDGE_DEEP_MM = 4.0  # outside the canal, to where a ridge's shell is as dense as elsewhere
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
@@ -188,8 +189,8 @@ class _Distances:
     whole: Array
     cortex: Array
     compact: Array
-    condensed: Array
-    """The share of compact bone in the marrow: of a body's rims."""
+    rim: Array
+    """Share, 0 to 1, of the rim about the body's endplates."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -333,8 +334,9 @@ class _Painter:
         near = np.flatnonzero(whole < self._softness)
         part = box.where(near)
         inner = np.clip(0.5 - (whole[near] + found.cortex[near]) / self._softness, 0, 1)
-        compact = found.compact[near] * (1 - inner) + found.condensed[near] * inner
+        compact = found.compact[near] * (1 - inner) + v.rim.condensed * found.rim[near] * inner
         value = self._bone_density(part, 1 - compact)
+        value = value + _faded(v, part, found.rim[near]) * (np.float32(ROOTED_HU) - value)
         value = value + vein_share(v, part.canal, part.x, part.y, part.s) * (np.float32(v.vein.hu) - value)
         self._blend(part, whole[near], value)
         outside = box.from_canal >= 0
@@ -362,7 +364,7 @@ class _Painter:
         shell = shell + (1 - shell) * v.rim.dense * rim
         compact = np.where(in_body, shell, np.where(bones.arch <= bare, v.arch_shell, 1.0)).astype(np.float32)
         whole = self._with_spurs(box, bones, bare, cortex, compact)
-        return _Distances(bones, bare, whole, cortex, compact, v.rim.condensed * rim)
+        return _Distances(bones, bare, whole, cortex, compact, rim)
 
     def _left_of_ridge(self, box: _Box) -> Array:
         """Return the share of the shell's density that is left where the posterior wall swells."""
@@ -481,6 +483,12 @@ def _parts(bones: Bones) -> list[tuple[Array, Structure]]:
     """Return the bones of a vertebra with what they are labelled."""
     parts = [(bones.arch, Structure.ARCH), (bones.body, Structure.BODY)]
     return parts if bones.dens is None else [*parts, (bones.dens, Structure.DENS)]
+
+
+def _faded(v: Vertebra, box: _Box, rim: Array) -> Array:
+    """Return the share of their density that a body's rims lack toward the posterior wall."""
+    ahead = np.maximum(box.canal.front(box.x) - box.y, 0)
+    return np.asarray(v.rim.faded * rim * np.exp(-((ahead / v.rim.faded_mm) ** 2)), dtype=np.float32)
 
 
 def _above_wall(growth: Growth, canal: CanalSection, x: Array, y: Array) -> Array:

@@ -8,6 +8,8 @@ from canalis.phantom.neck import Vertebra
 
 Floats = NDArray[np.float64]
 
+SWELL_ENDS_MM = 1.5  # beyond its endplate, over which a swollen wall falls back
+
 
 def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floats]:
     """Return how far the canal's walls follow slipped vertebrae and the hollows of their bodies.
@@ -38,9 +40,11 @@ def wall_shifts(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> dict[str, Floa
 
 
 def _swell(v: Vertebra, s_mm: Floats) -> Floats:
-    """Return how far one posterior wall swells on the midline, mm: most at mid-body, nothing at its discs."""
-    share = np.minimum(np.abs(s_mm - v.s_mm) / max(v.height / 2, 1.0), 1)
-    return np.asarray(v.ridge.high * (1 - share**2) ** 2)
+    """Return how far one posterior wall swells on the midline, mm; it ends at the endplates."""
+    half = max(v.height / 2, 1.0)
+    share = np.minimum(np.abs(s_mm - v.s_mm - v.ridge.at * half) / half, 1)
+    beyond = np.clip(np.abs(s_mm - v.s_mm) - half, 0, SWELL_ENDS_MM)
+    return np.asarray(v.ridge.high * (1 - share**2) ** 2 * (1 - beyond / SWELL_ENDS_MM))
 
 
 def _hollows(vertebrae: tuple[Vertebra, ...], s_mm: Floats) -> Floats:

@@ -22,6 +22,7 @@ from canalis.measurement import (
     uncertainty,
     walls,
 )
+from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
 from canalis.segment import low_masses
 from canalis.segment.walls import BEFORE_LINE_MM
@@ -151,6 +152,11 @@ def _ossification() -> list[Rule]:
             f"probability of {low_masses.LEAST_MEAN:g}, {low_masses.LEAST_MEAN_TALLER:g} over "
             f"{low_masses.TALLER_MM:g} mm. One no thicker than {low_masses.THIN_MM:g} mm or than a pixel "
             "never counts. They are listed apart and named in a warning.",
+        ),
+        Rule(
+            "Thin masses",
+            f"Where none that the network drew is {SEEN_FROM_MM:g} mm thick, none counts: they are listed "
+            "apart and named in a warning. What a reader marked counts at any thickness.",
         ),
     ]
 
