@@ -249,3 +249,19 @@ def test_a_faded_rim_lacks_density_at_the_wall_alone_and_moves_no_label(neck):
     at_wall, deep = (of_rim & (ahead > low) & (ahead < high) for low, high in ((0.3, 0.8), (3.0, 4.0)))
     assert less.hu[at_wall].mean() < 0.75 * full.hu[at_wall].mean()
     assert less.hu[deep].mean() > 0.97 * full.hu[deep].mean()
+
+
+def test_what_grows_on_a_faded_rim_keeps_its_own_density(neck):
+    upper, lower = neck.vertebrae[C4], neck.vertebrae[C5]
+    mass = Growth(
+        kind="opll", wall="front", low_mm=lower.s_mm, high_mm=upper.s_mm, taper_low_mm=4, taper_high_mm=4,
+        height_mm=5.0, center_x_mm=0.0, width_mm=14.0, rim_mm=0.7, joined=EVERY_BONE,
+    )  # fmt: skip
+    hu = []
+    for rim in (Rim(), Rim(high=3.0, condensed=0.5, faded=0.8, faded_mm=1.0)):
+        rimmed = changed(changed(neck, C4, rim=rim), C5, rim=rim)
+        made, (x, y, s) = drawn(rimmed, [mass], middle=lower.upper_mm)
+        up = y - canal_at(neck, s).front(x)
+        inside = (made.structure == Structure.OSSIFICATION) & (up > 1.5) & (np.abs(x) < 5)
+        hu.append(made.hu[inside & (np.abs(s - lower.upper_mm) < 3)])
+    np.testing.assert_allclose(hu[0], hu[1], atol=1.0)

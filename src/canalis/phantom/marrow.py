@@ -1,4 +1,4 @@
-"""How dense marrow bone is from place to place: fine trabeculae, uneven patches, and veins."""
+"""How dense bone is from place to place: trabeculae, uneven patches, veins, ridges, and rims."""
 
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ LARGEST_BLUR = (10.0, 16.0, 16.0)  # of them in voxels, so that a block holds se
 MOST_UNEVEN = 0.3  # SD of the patches, as a share of the mean
 VEINED_SHARE = 0.7  # of necks: marrow thinned where the basivertebral veins gather behind the cortex
 BRIDGE_EDGE_MM = 0.4  # over which the shell over a vein's mouth gives way to it
+ROOTED_HU = 90.0  # of what a rim holds where it lacks bone: fibres of the ligament and the disc
+RIDGE_DEEP_MM = 4.0  # outside the canal, to where a ridge's shell is as dense as elsewhere
 BELOW_C7 = 0.78  # density of thoracic bodies to cervical ones
 
 
@@ -119,6 +121,20 @@ def vein_share(v: Vertebra, canal: CanalSection, x: Array, y: Array, s: Array) -
     )
     under = np.clip(0.5 - (behind + v.vein.bridge) / BRIDGE_EDGE_MM, 0, 1) if v.vein.bridge else 1.0
     return np.asarray(np.clip((1 - q) * 2, 0, 0.7) * under, dtype=np.float32)
+
+
+def left_of_ridge(v: Vertebra, x: Array, from_canal: Array) -> Array:
+    """Return the share of the shell's density that is left where the posterior wall swells."""
+    if not v.ridge.sparse:
+        return np.ones_like(x)
+    behind = np.clip(1 - from_canal / RIDGE_DEEP_MM, 0, 1)
+    return np.asarray(1 - v.ridge.sparse * behind * np.exp(-((x / v.ridge.half) ** 2)))
+
+
+def rooted_share(v: Vertebra, canal: CanalSection, x: Array, y: Array, rim: Array) -> Array:
+    """Return the share of their density that a body's rims lack toward the posterior wall."""
+    ahead = np.maximum(canal.front(x) - y, 0)
+    return np.asarray(v.rim.faded * rim * np.exp(-((ahead / v.rim.faded_mm) ** 2)), dtype=np.float32)
 
 
 def draw_marrow(

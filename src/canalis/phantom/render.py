@@ -12,7 +12,7 @@ from canalis.phantom.contents import Contents, draw_contents
 from canalis.phantom.curve import Lattice, spine_lattice
 from canalis.phantom.growth import EVERY_BONE, Growth
 from canalis.phantom.hardware import METAL_HU
-from canalis.phantom.marrow import Marrow, draw_marrow, vein_share
+from canalis.phantom.marrow import ROOTED_HU, Marrow, draw_marrow, left_of_ridge, rooted_share, vein_share
 from canalis.phantom.neck import C1, C2, C7, Neck, Vertebra
 from canalis.phantom.scanner import Scanner
 from canalis.phantom.structures import Structure
@@ -35,8 +35,6 @@ GROWTH_EDGE_MM = 2.5  # outside the canal nothing of a growth is drawn farther f
 SPUR_EDGE_MM, SPUR_ROOT_MM, SPUR_BLEND_MM = 1.5, 4.5, 0.8
 BLOCK_REACH_MM = 4.5
 CORE_MM = 1.4  # half the height of a disc's core
-ROOTED_HU = 90.0  # of what a rim holds where it lacks bone: fibres of the ligament and the disc
-RIDGE_DEEP_MM = 4.0  # outside the canal, to where a ridge's shell is as dense as elsewhere
 OVERLAP_MM = 0.3  # growths reach this far into their wall, so that no dark film is left between
 
 
@@ -189,8 +187,7 @@ class _Distances:
     whole: Array
     cortex: Array
     compact: Array
-    rim: Array
-    """Share, 0 to 1, of the rim about the body's endplates."""
+    rim: Array  # share of the body's rims, as in Bones
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -336,7 +333,9 @@ class _Painter:
         inner = np.clip(0.5 - (whole[near] + found.cortex[near]) / self._softness, 0, 1)
         compact = found.compact[near] * (1 - inner) + v.rim.condensed * found.rim[near] * inner
         value = self._bone_density(part, 1 - compact)
-        value = value + _faded(v, part, found.rim[near]) * (np.float32(ROOTED_HU) - value)
+        value = value + rooted_share(v, part.canal, part.x, part.y, found.rim[near]) * (
+            np.float32(ROOTED_HU) - value
+        )
         value = value + vein_share(v, part.canal, part.x, part.y, part.s) * (np.float32(v.vein.hu) - value)
         self._blend(part, whole[near], value)
         outside = box.from_canal >= 0
@@ -360,19 +359,11 @@ class _Painter:
         rim = np.where(in_body, bones.rim, 0).astype(np.float32)
         cortex += v.rim.thick * rim
         self._without_endplates(box, bones, cortex)
-        shell = v.shell * self._left_of_ridge(box)
+        shell = v.shell * left_of_ridge(v, box.x, box.from_canal)
         shell = shell + (1 - shell) * v.rim.dense * rim
         compact = np.where(in_body, shell, np.where(bones.arch <= bare, v.arch_shell, 1.0)).astype(np.float32)
-        whole = self._with_spurs(box, bones, bare, cortex, compact)
+        whole = self._with_spurs(box, bones, bare, cortex, compact, rim)
         return _Distances(bones, bare, whole, cortex, compact, rim)
-
-    def _left_of_ridge(self, box: _Box) -> Array:
-        """Return the share of the shell's density that is left where the posterior wall swells."""
-        ridge = box.vertebra.ridge
-        if not ridge.sparse:
-            return np.ones_like(box.x)
-        behind = np.clip(1 - box.from_canal / RIDGE_DEEP_MM, 0, 1)
-        return np.asarray(1 - ridge.sparse * behind * np.exp(-((box.x / ridge.half) ** 2)))
 
     def _bone_density(self, box: _Box, inner: Array) -> Array:
         """Return the density of bone whose share ``inner`` of each voxel is marrow."""
@@ -388,8 +379,10 @@ class _Painter:
                 met = (np.abs(box.s - endplate) < BLOCK_REACH_MM) & (bones.around < -1.2)
                 cortex[met & (bones.arch > 0)] = -1.0
 
-    def _with_spurs(self, box: _Box, bones: Bones, bare: Array, cortex: Array, compact: Array) -> Array:
-        """Return the distance to a vertebra with its spurs; writes what their cortex is into the last two."""
+    def _with_spurs(
+        self, box: _Box, bones: Bones, bare: Array, cortex: Array, compact: Array, rim: Array
+    ) -> Array:
+        """Return the distance to a vertebra with its spurs; writes what their bone is into the last three."""
         whole = bare.copy()
         low, high = self._stretch(box.vertebra)
         slot = (box.s <= high) & (box.s > low)
@@ -409,6 +402,7 @@ class _Painter:
             its_own = (d < whole[near]) & (up > 0)
             cortex[near] = np.where(its_own, growth.rim_mm, cortex[near])
             compact[near] = np.where(its_own, 1.0, compact[near])
+            rim[near] = np.where(its_own, 0.0, rim[near])
             whole[near] = smooth_min(whole[near], d, SPUR_BLEND_MM)
         return whole
 
@@ -483,12 +477,6 @@ def _parts(bones: Bones) -> list[tuple[Array, Structure]]:
     """Return the bones of a vertebra with what they are labelled."""
     parts = [(bones.arch, Structure.ARCH), (bones.body, Structure.BODY)]
     return parts if bones.dens is None else [*parts, (bones.dens, Structure.DENS)]
-
-
-def _faded(v: Vertebra, box: _Box, rim: Array) -> Array:
-    """Return the share of their density that a body's rims lack toward the posterior wall."""
-    ahead = np.maximum(box.canal.front(box.x) - box.y, 0)
-    return np.asarray(v.rim.faded * rim * np.exp(-((ahead / v.rim.faded_mm) ** 2)), dtype=np.float32)
 
 
 def _above_wall(growth: Growth, canal: CanalSection, x: Array, y: Array) -> Array:
