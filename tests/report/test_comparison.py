@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from canalis.cli import app
 from canalis.errors import MeasurementError, OutputError, ReadError
-from canalis.measurement.measurements import Measurements
+from canalis.measurement.measurements import Measurements, Ossification
 from canalis.report import write_report
 from canalis.report.comparison import compare
 from canalis.report.comparison_files import compare_to_folder
@@ -105,6 +105,16 @@ def test_growth_is_given_a_year_where_the_time_is_known(neck, after):
     unknown = compare(neck.measurements, after)
     assert unknown.ossification["volume_mm3"].per_year is None
     assert "no-time" in {warning.code for warning in unknown.warnings}
+
+
+@pytest.mark.parametrize("unseen", ["before", "after"])
+def test_what_one_scan_does_not_show_is_not_zero_millimetres_thick(neck, after, unseen):
+    none = replace(after, ossification=Ossification(present=False, max_thickness_mm=0.0, volume_mm3=0.0))
+    pair = (none, neck.measurements) if unseen == "before" else (neck.measurements, none)
+    for change in compare(*pair, years=2.0).ossification.values():
+        assert change.change is None
+        assert change.per_year is None
+        assert f"no OPLL of 2 mm or more was seen {unseen}" in change.reason
 
 
 @pytest.mark.parametrize("years", [0.0, -1.0, float("nan"), float("inf")])

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from canalis.errors import MeasurementError
 from canalis.labels import LEVELS
+from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.measurement.measurements import Measurements, Part, PlaneMeasurement
 from canalis.volume import ScanWarning
 
@@ -209,6 +210,10 @@ def _change(
 
 
 def _growth(before: Measurements, after: Measurements, name: str, years: float | None) -> Change:
+    seen = [result.ossification.present for result in (before, after)]
+    if sorted(seen, key=str) == [False, True]:  # what is not seen is thinner than can be seen, not 0 mm thick
+        which = "before" if seen[0] is False else "after"
+        return Change(None, None, reason=f"no OPLL of {SEEN_FROM_MM:g} mm or more was seen {which}")
     change = _named(before.ossification, after.ossification, name)
     if years is None or change.change is None or name not in GROWS_WITH_TIME:
         return change
