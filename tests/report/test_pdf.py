@@ -56,7 +56,7 @@ def test_the_first_page_shows_the_pictures(pages):
 
 
 @pytest.mark.parametrize("lines", [0, 3, 5])
-def test_profile_and_thumbnails_stay_on_the_first_page_under_any_warnings(
+def test_profile_and_thumbnails_stay_on_the_first_page_under_up_to_five_warnings(
     neck, tmp_path, missing_here, lines
 ):
     if shutil.which("pdftotext") is None:

@@ -27,8 +27,8 @@ IN_DISC: Final = (
 )
 THIN: Final = (
     f"Ossification at {{where}} is under {SEEN_FROM_MM:g} mm thick, and none is thicker: "
-    "the rim or the wall of a body can look the same. It is listed apart and counts for no extent, type "
-    "or ratio: look at the pictures."
+    "the rim or the wall of a body can look the same. It is listed apart, with any rim beside it, and counts "
+    "for no extent, type or ratio: look at the pictures."
 )
 COUNTED: Final = (
     f"Ossification at {{where}} is counted as OPLL but no more than {TOLD_MM:g} mm high: "

@@ -6,6 +6,7 @@ Nothing here weighs what should be done for a patient, and nothing found is neve
 from collections.abc import Sequence
 from typing import Final
 
+from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.measurement.measurements import Mass, Measurements, Ossification, PlaneMeasurement
 from canalis.volume import ScanWarning
 
@@ -139,10 +140,11 @@ def _found(measurements: Measurements) -> str:
         return _extent(ossification)
     fused = [warning.level for warning in possible_fused(measurements.warnings)]
     where = join(sorted({level for level in fused if level}))
+    seen = f"OPLL ≥{SEEN_FROM_MM:g}{NO_BREAK}mm seen"
     if fused:
-        return f"possible fused OPLL{f' at {where}' if where else ''}, no other OPLL ≥2{NO_BREAK}mm seen"
+        return f"possible fused OPLL{f' at {where}' if where else ''}, no other {seen}"
     if ossification.present is False:
-        return f"no OPLL ≥2{NO_BREAK}mm seen"
+        return f"no {seen}"
     return "whether there is OPLL was not decided"
 
 
