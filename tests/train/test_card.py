@@ -38,7 +38,7 @@ def runs(cases: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, P
     )  # fmt: skip
     Run(first).train()
     export_run(first, folder / "first-model")
-    second = replace(first, out=folder / "second", steps=2, seed=6, start_from=first.out / "weights.pt")
+    second = replace(first, out=folder / "second", steps=2, seed=6, start_from=(first.out / "weights.pt",))
     Run(second).train()
     return first, second
 
@@ -63,7 +63,7 @@ def test_the_card_follows_the_training_back_to_its_first_part(
         assert "1 of" in part["hardware"][0]
         assert 0 <= part["validation"]["whole_canal"] <= 1
     assert parts[1]["weights_sha256"] == card["weights_sha256"]
-    assert parts[0]["weights_sha256"] == hash_of_weights(load_checkpoint(runs[1].start_from)["average"])
+    assert parts[0]["weights_sha256"] == hash_of_weights(load_checkpoint(runs[1].start_from[0])["average"])
 
 
 def test_the_page_shows_every_part_and_the_model_s_hash(runs: tuple[Plan, Plan], tmp_path: Path) -> None:
@@ -89,9 +89,10 @@ def test_a_run_that_wrote_no_records_is_told_from_its_plan(runs: tuple[Plan, Pla
 def test_weights_alone_of_an_older_training_are_a_part_with_gaps(
     runs: tuple[Plan, Plan], tmp_path: Path
 ) -> None:
-    bare = {k: v for k, v in load_checkpoint(runs[1].start_from).items() if k in ("average", "step", "plan")}
+    state = load_checkpoint(runs[1].start_from[0])
+    bare = {key: state[key] for key in ("average", "step", "plan")}
     torch.save(bare, tmp_path / "bare.pt")
-    plan = replace(runs[1], out=tmp_path / "on", start_from=tmp_path / "bare.pt")
+    plan = replace(runs[1], out=tmp_path / "on", start_from=(tmp_path / "bare.pt",))
     Run(plan).train()
     card = card_of(plan, tmp_path / "model")
     assert [p["steps"] for p in card["parts"]] == [3, 2]
@@ -122,6 +123,43 @@ def test_figures_of_another_model_are_refused(runs: tuple[Plan, Plan], tmp_path:
     assert "| errors: ap | 9, 0.250, -0.500 |" in page
     with pytest.raises(ModelError, match="Run the bench with this model"):
         add_figures(path, "against_truth", record | {"models": {"fine": "0" * 64}})
+
+
+def test_a_run_of_no_steps_is_the_mean_of_what_it_starts_from(
+    runs: tuple[Plan, Plan], tmp_path: Path
+) -> None:
+    files = [plan.out / "weights.pt" for plan in runs]
+    card_of(runs[1], tmp_path / "second")  # leaves the second part's weights
+    plan = replace(runs[0], out=tmp_path / "mean", steps=0, start_from=(files[0], files[1], files[1]))
+    Run(plan).train()
+    card = card_of(plan, tmp_path / "model")
+    first, second = (load_checkpoint(file)["average"] for file in files)
+    found = load_checkpoint(plan.out / CHECKPOINT)["average"]
+    for name, value in found.items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (first[name] + 2 * second[name]) / 3)
+        else:
+            assert torch.equal(value, first[name])
+    assert [(p["name"], p["steps"]) for p in card["parts"]] == [("first", 3), ("second", 2), ("mean", 0)]
+    assert card["parts"][2]["begun_from"] == [hash_of_weights(w) for w in (first, second, second)]
+    assert card["trained_on"]["distinct_seeds"] == 4
+    assert 0 <= card["validation"]["whole_canal"] <= 1
+    Run(plan).train()  # again: the same
+    assert card_of(plan, tmp_path / "model")["weights_sha256"] == card["weights_sha256"]
+    with pytest.raises(ModelError, match="begun from other weights"):
+        Run(replace(plan, start_from=tuple(files)))
+
+
+def test_no_steps_from_nothing_and_means_of_different_networks_are_refused(
+    runs: tuple[Plan, Plan], tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="at least 1"):
+        replace(runs[0], steps=0)
+    other = replace(runs[0], out=tmp_path / "other", channels=(4, 8), steps=1)
+    Run(other).train()
+    files = (runs[0].out / CHECKPOINT, other.out / CHECKPOINT)
+    with pytest.raises(ModelError, match="different layers"):
+        Run(replace(runs[0], out=tmp_path / "mixed", start_from=files))
 
 
 def test_runs_of_numbers_close_up() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +43,39 @@ def hash_of_weights(weights: Mapping[str, Tensor]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def mean_of(several: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of the weights of several trainings of one network.
+
+    Parameters
+    ----------
+    several : sequence of mapping of str to Tensor
+        At least one. What is counted in whole numbers is the first's.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Networks that were trained on from one another can be averaged so (Wortsman et al., Model soups,
+        ICML 2022): the mean keeps what they share and softens what one of them alone has learned.
+
+    Raises
+    ------
+    ModelError
+        If they are of different networks.
+    """
+    first = several[0]
+    layers = [{name: value.shape for name, value in one.items()} for one in several]
+    if any(one != layers[0] for one in layers):
+        raise ModelError(
+            "Expected checkpoints of one network, found different layers. Give files from one plan."
+        )
+    if len(several) == 1:
+        return dict(first)
+    return {
+        name: torch.stack([one[name] for one in several]).mean(0) if value.is_floating_point() else value
+        for name, value in first.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ def describe_part(
     cases: Sequence[Case],
     hardware: Sequence[str],
     scores: Mapping[str, float] | None,
+    begun_from: Sequence[str] = (),
 ) -> Part:
     """Return the record of a run as it stands.
 
@@ -81,12 +82,15 @@ def describe_part(
         Machines that it ran on, in their order.
     scores : mapping of str to float, or None
         The last validation.
+    begun_from : sequence of str
+        Hashes of the weights of which the run began with the mean.
     """
     return {
         "name": plan.out.name,
         "plan": plan.digest,
         "steps": step,
         "steps_planned": plan.steps,
+        "begun_from": list(begun_from),
         "batch": plan.batch,
         "crop": plan.crop,
         "seed": plan.seed,
@@ -108,8 +112,16 @@ def versions() -> dict[str, str]:
 
 
 def parts_before(plan: Plan) -> list[Part]:
-    """Return the records of the parts that a plan starts from, first to last; none from scratch."""
-    return [] if plan.start_from is None else parts_in(load_checkpoint(plan.start_from))
+    """Return the records of the parts that a plan starts from, first to last, each once."""
+    found: dict[str, Part] = {}
+    for path in plan.start_from:
+        found |= {part["weights_sha256"]: part for part in parts_in(load_checkpoint(path))}
+    return list(found.values())
+
+
+def begun_from(plan: Plan) -> list[str]:
+    """Return the hashes of the weights of which a plan begins with the mean; none from scratch."""
+    return [hash_of_weights(load_checkpoint(path)["average"]) for path in plan.start_from]
 
 
 def parts_of_run(plan: Plan, state: Mapping[str, Any]) -> list[Part]:

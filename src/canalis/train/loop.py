@@ -22,10 +22,11 @@ from canalis.train.checkpoint import (
     Journal,
     hash_of_weights,
     load_checkpoint,
+    mean_of,
     save_checkpoint,
 )
 from canalis.train.curves import Curves
-from canalis.train.history import describe_hardware, describe_part, parts_before
+from canalis.train.history import begun_from, describe_hardware, describe_part, parts_before
 from canalis.train.losses import coarse_loss, fine_loss
 from canalis.train.nets import COARSE_SHAPE, FINE_SHAPE, CoarseNet, FineNet, Shape
 from canalis.train.own import is_own
@@ -49,8 +50,8 @@ def build_net(plan: Plan) -> FineNet | CoarseNet:
         n = len(plan.channels)
         shape = Shape(plan.channels, base.down[:n], base.up[: n - 1], base.stem_stride)
     net = FineNet(shape) if plan.net == "fine" else CoarseNet(shape)
-    if plan.start_from is not None:
-        net.load_state_dict(load_checkpoint(plan.start_from)["average"])
+    if plan.start_from:
+        net.load_state_dict(mean_of([load_checkpoint(path)["average"] for path in plan.start_from]))
     return net
 
 
@@ -89,7 +90,7 @@ class Run:
         self.average = Average(self.net, plan.average)
         self.journal = Journal(plan.out / f"cases-{self.rank}.jsonl", plan.cases)
         self.cases: list[Case] = []
-        self.before = parts_before(plan)
+        self.before, self.begun_from = parts_before(plan), begun_from(plan)
         self.hardware = [describe_hardware(plan, self.world)]
         self.scores: dict[str, float] | None = None
         self.loss = fine_loss if plan.net == "fine" else coarse_loss
@@ -120,6 +121,11 @@ class Run:
     def _remember(self, state: dict[str, Any]) -> None:
         """Take over what the run wrote down of itself; an older checkpoint holds none of it."""
         part = state.get("part", {})
+        if part.get("begun_from", self.begun_from) != self.begun_from:
+            raise ModelError(
+                f"The checkpoint in {self.plan.out} was begun from other weights. "
+                "Give another `out`, or the old `start_from`."
+            )
         self.before = state.get("before", self.before)
         self.scores = part.get("validation")
         earlier = [name for name in part.get("hardware", []) if name not in self.hardware]
@@ -149,6 +155,9 @@ class Run:
         tell : callable, optional
             Called with a line of progress now and then.
         """
+        if self.plan.steps == 0:
+            self._keep_mean()
+            return
         last = min(until if until is not None else self.plan.steps, self.plan.steps)
         curves = Curves(self.plan.out, first_step=self.step) if self.rank == 0 else None
         validation: list[tuple[Tensor, Tensor]] | None = None
@@ -171,6 +180,13 @@ class Run:
                 curves.draw()
                 if tell:
                     tell(curves.line(self.plan.steps))
+
+    def _keep_mean(self) -> None:
+        """Validate and keep the weights that the run starts from: all that a run of no steps does."""
+        if self.rank == 0:
+            batches = self._validation_batches()
+            self.scores = self.validate(batches) if batches else None
+            self._save()
 
     def _one_step(self) -> float:
         rng = np.random.default_rng([self.plan.seed, self.step, self.rank])
@@ -272,6 +288,7 @@ class Run:
             cases=self.cases,
             hardware=self.hardware,
             scores=self.scores,
+            begun_from=self.begun_from,
         )
 
 

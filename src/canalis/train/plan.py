@@ -27,7 +27,8 @@ class Plan:
     out : Path
         Checkpoint, curves, model and card.
     steps : int
-        Fixed in advance: the learning rate falls to nothing over them.
+        Fixed in advance: the learning rate falls to nothing over them. 0 trains nothing: the run is the
+        mean of the weights that it starts from.
     batch, crop : int
         Crops a step, and voxels along each side.
     seed : int
@@ -50,8 +51,9 @@ class Plan:
         Of the convolutions. Weights, loss and averages are float32 either way.
     channels : tuple of int
         Widths of the network, where they differ from the packaged one.
-    start_from : Path or None
-        A checkpoint whose averaged weights this run starts from.
+    start_from : tuple of Path
+        Checkpoints whose averaged weights this run starts from: one, or the mean of several, of which
+        a file named twice counts twice. In TOML a path or a list of paths. None: from scratch.
     maker : str
         Function, as ``module:name``, that writes the case of a seed into a cache.
     workers : int
@@ -85,7 +87,7 @@ class Plan:
     threads: int = 2
     precision: Literal["float32", "bfloat16"] = "float32"
     channels: tuple[int, ...] = ()
-    start_from: Path | None = None
+    start_from: tuple[Path, ...] = ()
     maker: str = "canalis.train.phantoms:make_phantom_case"
     workers: int = 1
     training_cases: int = 400
@@ -99,7 +101,9 @@ class Plan:
             raise ModelError(f"Expected net to be fine or coarse, found {self.net!r}.")
         if self.precision not in ("float32", "bfloat16"):
             raise ModelError(f"Expected precision to be float32 or bfloat16, found {self.precision!r}.")
-        for name in ("steps", "batch", "checkpoint_every", "validate_every", "rescan_every", "threads"):
+        if self.steps < (0 if self.start_from else 1):
+            raise ModelError(f"Expected steps to be at least 1 (0 with start_from), found {self.steps}.")
+        for name in ("batch", "checkpoint_every", "validate_every", "rescan_every", "threads"):
             if getattr(self, name) < 1:
                 raise ModelError(f"Expected {name} to be at least 1, found {getattr(self, name)}.")
         if not 0 <= self.first_seed <= FIRST_SCAN_SEED - self.training_cases:
@@ -145,9 +149,13 @@ def read_plan(path: Path) -> Plan:
         raise ModelError(
             f"Unknown keys in {path}: {', '.join(unknown)}. Known are {', '.join(sorted(known))}."
         )
-    for name in ("cases", "out", "start_from"):
+    for name in ("cases", "out"):
         if name in record:
             record[name] = (path.parent / record[name]).resolve()
+    if "start_from" in record:
+        named = record["start_from"]
+        names = [named] if isinstance(named, str) else named
+        record["start_from"] = tuple((path.parent / name).resolve() for name in names)
     if "channels" in record:
         record["channels"] = tuple(record["channels"])
     try:
