@@ -1,10 +1,11 @@
-"""What augmentation does to a body's marrow, and leaves alone."""
+"""What augmentation does to bone and its marrow, and leaves alone."""
 
 import numpy as np
 import pytest
+import torch
 
 from canalis.phantom.structures import Structure
-from canalis.train.augment import BAND_AHEAD_MM, thin_marrow
+from canalis.train.augment import BAND_AHEAD_MM, SOFT_HU, Strength, thin_marrow, vary_slices
 
 PIXEL_MM = 0.5
 WALL_ROW = 60
@@ -47,3 +48,20 @@ def test_slices_without_a_canal_stay_as_they_are(slices):
     hu, structure = slices
     bare = np.where(structure == Structure.RESIDUAL_CANAL, Structure.OUTSIDE, structure).astype(np.uint8)
     assert np.array_equal(thin_marrow(hu, bare, PIXEL_MM, np.random.default_rng(1)), hu)
+
+
+def test_bone_gets_a_density_of_its_own_in_every_sample_and_soft_tissue_keeps_its_own():
+    bone_hu, most = 600.0, 0.4
+    hu = torch.full((40, 9, 24, 24), 40.0)
+    hu[..., :12] = bone_hu  # the halves meet at the 12th column
+    still = Strength(0.0, 0.0, 0.0, 0.0, 1e-6, 0.0, 0.0, bone=most)
+    target = torch.zeros((40, 24, 24), dtype=torch.uint8)
+    seen, _ = vary_slices(hu, target, 24, still, np.random.default_rng(3))
+    low = torch.minimum(seen[..., 2], seen[..., -3])  # some are mirrored
+    high = torch.maximum(seen[..., 2], seen[..., -3])
+    torch.testing.assert_close(low, torch.full_like(low, 40.0), atol=0.01, rtol=0)
+    share = (high - SOFT_HU) / (bone_hu - SOFT_HU)
+    assert share.amax(dim=(1, 2)).sub(share.amin(dim=(1, 2))).max() < 1e-4  # one density a sample
+    each = share[:, 0, 0]
+    assert 1 - most <= each.min() < 0.75
+    assert 1.1 < each.max() <= 1 + most / 2

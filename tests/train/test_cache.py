@@ -74,7 +74,7 @@ def test_batches_depend_on_their_generator_alone(write_toy_case: Writer, tmp_pat
 
 def test_an_unvaried_batch_shows_what_the_truth_says(write_toy_case: Writer, tmp_path: Path) -> None:
     produce_cases(write_toy_case, [1, 2], tmp_path)
-    still = Strength(0.0, 0.0, 0.0, 0.0, 1e-6, 0.0, 0.0)
+    still = Strength(0.0, 0.0, 0.0, 0.0, 1e-6, 0.0, 0.0, 0.0)
     hu, target = FineBatches(8, 64, still).draw(list_cases(tmp_path), np.random.default_rng(0))
     middle = hu[:, SLICE_OFFSETS.index(0)]
     assert abs(float(middle[target == 1].median()) - 20) < 15

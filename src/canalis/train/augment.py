@@ -24,6 +24,7 @@ CORE_GAIN: Final = (1.0, 2.2)  # of the marrow before the band
 CORE_EDGE_MM: Final = 0.6
 BODY_EDGE_PIXELS: Final = 1.5
 MARROW_HU: Final = 700.0  # what is denser is cortex, and gains no more
+SOFT_HU: Final = 80.0  # what is denser is bone, calcified, or holds contrast
 IN_CANAL: Final = (Structure.RESIDUAL_CANAL, Structure.OSSIFICATION, Structure.OTHER_NARROWING)
 
 
@@ -47,6 +48,9 @@ class Strength:
         Share of the difference from a blurred copy that is added or taken.
     blank : float
         Chance that a region is blanked, and likewise that a neighbouring slice is.
+    bone : float
+        Share by which all that is denser than soft tissue gets less dense, at most; by half as much it may
+        get denser.
     """
 
     turn_deg: float = 12.0
@@ -56,6 +60,7 @@ class Strength:
     noise_hu: float = 35.0
     sharpness: float = 0.9
     blank: float = 0.06
+    bone: float = 0.4
 
 
 def vary_slices(
@@ -160,8 +165,9 @@ def _warp(
 
 
 def _vary_intensity(hu: Tensor, strength: Strength, rng: np.random.Generator) -> Tensor:
-    """Change gain, offset, sharpness and noise of each sample of a batch."""
+    """Change bone's density, gain, offset, sharpness and noise of each sample of a batch."""
     each = (len(hu),) + (1,) * (hu.dim() - 1)
+    hu = hu + _density(rng, each, strength.bone) * torch.clamp(hu - SOFT_HU, min=0)
     gain = _uniform(rng, each, strength.gain)
     shift = _uniform(rng, each, strength.shift_hu)
     sharp = _uniform(rng, each, strength.sharpness)
@@ -175,6 +181,11 @@ def _vary_intensity(hu: Tensor, strength: Strength, rng: np.random.Generator) ->
     if rng.random() < 0.5:
         grain = pool(grain, 3, 1, 1) * 2.0
     return torch.as_tensor((hu + sharp * (hu - blurred)) * (1 + gain) + shift + noise * grain)
+
+
+def _density(rng: np.random.Generator, shape: tuple[int, ...], most: float) -> Tensor:
+    """Return by what share bone gets denser: people's bone differs by a factor of two, phantoms' by less."""
+    return torch.from_numpy(rng.uniform(-most, most / 2, shape).astype(np.float32))
 
 
 def _uniform(rng: np.random.Generator, shape: tuple[int, ...], most: float) -> Tensor:

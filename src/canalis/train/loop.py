@@ -35,7 +35,7 @@ from canalis.train.score import score_batch
 
 GRADIENT_LIMIT: Final = 5.0
 VALIDATION_DRAW: Final = 7919  # so that validation batches are not drawn like training batches
-UNVARIED: Final = Strength(0.0, 0.0, 0.0, 0.0, 1e-6, 0.0, 0.0)
+UNVARIED: Final = Strength(0.0, 0.0, 0.0, 0.0, 1e-6, 0.0, 0.0, 0.0)
 WAIT_SECONDS: Final = 5.0
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 KEPT_BYTES: Final = 2**30
