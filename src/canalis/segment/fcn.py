@@ -25,6 +25,10 @@ THICK_MM: Final = 1.9  # from here on, every second slice of 1 mm is looked at a
 LONGEST_MM: Final = 260.0
 """Of canal, from its upper end: more than a neck to T3."""
 
+OSSIFICATION_ODDS: Final = 1.6
+"""By which the odds of ossification, as the network gives them, count more: it leaves out more of thin and
+faint ends than it adds elsewhere. Chosen on 48 validation necks (docs/decisions/0084)."""
+
 CANAL_CLASSES: Final = (Fine.RESIDUAL_CANAL, Fine.OSSIFICATION, Fine.OTHER_NARROWING)
 
 
@@ -90,7 +94,8 @@ def segment_finely(
         window = _window_at(grid, tube, start + keep / 2)
         (probability,) = engine.run(_stacks(hu, middles, engine.slice_offsets, window))
         rows, columns = (axis.stop - axis.start for axis in window)
-        for into, part in zip(out, _answers(probability[:, :, :rows, :columns]), strict=True):
+        seen = weigh_ossification(probability[:, :, :rows, :columns])
+        for into, part in zip(out, _answers(seen), strict=True):
             into[(slice(start, start + keep), *window)] = part.repeat(each, axis=0)[:keep]
         if progress is not None:
             progress(start + keep, slices)
@@ -129,6 +134,29 @@ def _stacks(
     out = np.full((*index.shape, *WINDOW), AIR_HU, dtype=np.float32)
     out[:, :, : seen.shape[2], : seen.shape[3]] = seen
     return out
+
+
+def weigh_ossification(
+    probability: NDArray[np.float32], odds: float = OSSIFICATION_ODDS
+) -> NDArray[np.float32]:
+    """Return probabilities with those of ossification raised, the others lowered in proportion.
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n, classes, rows, columns)
+        The network's; over the classes they sum to 1.
+    odds : float
+        By which the odds of ossification are multiplied.
+
+    Returns
+    -------
+    ndarray of the same shape
+        They sum to 1 again.
+    """
+    weights = np.ones(probability.shape[1], dtype=np.float32)
+    weights[Fine.OSSIFICATION] = odds
+    weighed = probability * weights[:, None, None]
+    return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))
 
 
 def _answers(
