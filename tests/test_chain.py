@@ -144,7 +144,8 @@ def test_coarse_voxels_are_said(known_segment):
     coarse = AFFINE * [1, 2.2, 2.2, 1]
     hu = a_volume().hu
     measurements = canalis.measure(Volume(hu, coarse))
-    assert "coarse-pixels" in {warning.code for warning in measurements.warnings}
+    said = {warning.code: warning.message for warning in measurements.warnings}
+    assert "neither that OPLL is seen nor that none is can be relied on" in said["coarse-pixels"]
     wide = canalis.measure(Volume(hu, AFFINE * [1.8, 1, 1, 1]))
     assert [warning.code for warning in wide.warnings] == ["wide-gaps"]
     assert canalis.measure(a_volume()).warnings == ()

@@ -336,7 +336,9 @@ def _coarseness(volume: Volume) -> list[ScanWarning]:
     said = []
     if pixel > LARGEST_PIXEL_MM:
         message = (
-            f"Pixels of {pixel:.2f} mm: over {LARGEST_PIXEL_MM} mm no lengths, areas or volumes are given."
+            f"Pixels of {pixel:.2f} mm: over {LARGEST_PIXEL_MM} mm no lengths, areas or volumes are given, "
+            "and neither that OPLL is seen nor that none is can be relied on: rims of bodies look like it there, "
+            "and a mass thinner than a pixel is lost."
         )
         said.append(ScanWarning("coarse-pixels", message))
     if gap > SAFE_GAP_MM:

@@ -91,6 +91,18 @@ def test_nothing_found_is_no_opll_seen_and_never_normal(neck):
     assert not re.search(r"\bnormal\b", said, flags=re.I)
 
 
+def test_under_pixels_without_lengths_neither_opll_nor_its_absence_is_sure(neck):
+    coarse = (ScanWarning("coarse-pixels", "Pixels of 4.69 mm: over 1.5 mm no lengths are given."),)
+    doubt = "which pixels of this size cannot tell for sure"
+    none = replace(neck.measurements, ossification=Ossification(False), warnings=coarse)
+    said = words_of(page_of(neck, none))
+    assert f"No OPLL seen, {doubt};" in said
+    assert "≥2 mm seen" not in said
+    some = Ossification(True, type="segmental", upper_end="C4", lower_end="C4")
+    said = words_of(page_of(neck, replace(neck.measurements, ossification=some, warnings=coarse)))
+    assert f"Segmental OPLL at C4, {doubt};" in said
+
+
 def test_possible_fused_ossification_is_never_none(neck):
     fused = replace(
         neck.measurements,

@@ -22,6 +22,8 @@ STATUS: Final = {
     "partial": "Measured in part",
     "refused": "Not measured",
 }
+COARSE: Final = "coarse-pixels"  # the warning of pixels that give no lengths
+DOUBTED: Final = ", which pixels of this size cannot tell for sure"
 USE: Final = "Supine CT. Research use. Not a medical device."
 PART: Final = {"arch": "arch", "body": "body", "disc": "disc", "worst": "worst place"}
 
@@ -136,11 +138,12 @@ def possible_fused(warnings: Sequence[ScanWarning]) -> list[ScanWarning]:
 
 def _found(measurements: Measurements) -> str:
     ossification = measurements.ossification
+    coarse = any(warning.code == COARSE for warning in measurements.warnings)
     if ossification.present:
-        return _extent(ossification)
+        return _extent(ossification) + (DOUBTED if coarse else "")
     fused = [warning.level for warning in possible_fused(measurements.warnings)]
     where = join(sorted({level for level in fused if level}))
-    seen = f"OPLL ≥{SEEN_FROM_MM:g}{NO_BREAK}mm seen"
+    seen = f"OPLL seen{DOUBTED}" if coarse else f"OPLL ≥{SEEN_FROM_MM:g}{NO_BREAK}mm seen"
     if fused:
         return f"possible fused OPLL{f' at {where}' if where else ''}, no other {seen}"
     if ossification.present is False:
