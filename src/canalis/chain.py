@@ -337,7 +337,7 @@ def _coarseness(volume: Volume) -> list[ScanWarning]:
     if pixel > LARGEST_PIXEL_MM:
         message = (
             f"Pixels of {pixel:.2f} mm: over {LARGEST_PIXEL_MM} mm no lengths, areas or volumes are given, "
-            "and neither that OPLL is seen nor that none is can be relied on: rims of bodies look like it there, "
+            "and neither that OPLL is seen nor that none is can be relied on: rims of bodies look like it, "
             "and a mass thinner than a pixel is lost."
         )
         said.append(ScanWarning("coarse-pixels", message))
