@@ -32,6 +32,7 @@ from canalis.segment import low_masses
         (low_masses, "LEAST_MEAN_TALLER", 0.77, "0.77 over"),
         (low_masses, "TALLER_MM", 7.5, "over 7.5 mm"),
         (low_masses, "THIN_MM", 2.25, "no thicker than 2.25 mm"),
+        (methods, "OSSIFICATION_ODDS", 1.85, "count 1.85 times"),
         (methods, "SEEN_FROM_MM", 2.75, "drew is 2.75 mm thick"),
         (opened, "REMOVED_MM", 9.5, "9.5 mm of it"),
         (ossification, "PLATEAU_MM", 0.35, "within 0.35 mm of the greatest"),

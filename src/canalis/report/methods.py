@@ -25,6 +25,7 @@ from canalis.measurement import (
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
 from canalis.segment import low_masses
+from canalis.segment.fcn import OSSIFICATION_ODDS
 from canalis.segment.walls import BEFORE_LINE_MM
 
 NARROW_CANAL_MM: Final = 10.0  # canal AP below which a canal is called narrow, on CT as on film
@@ -145,6 +146,11 @@ def _ossification() -> list[Rule]:
             "What narrows the canal from behind is listed as ligamentum flavum, from the front as "
             f"osteophyte, or as calcified disc where {apart.DISC_SHARE:.0%} of it lies between endplates; "
             "so is a mass that involves no body or disc.",
+        ),
+        Rule(
+            "Odds of ossification",
+            f"Those that the network gives count {OSSIFICATION_ODDS:g} times: it leaves out more of thin and "
+            "faint ends than it adds elsewhere.",
         ),
         Rule(
             "Low masses",
