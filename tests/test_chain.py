@@ -146,6 +146,8 @@ def test_coarse_voxels_are_said(known_segment):
     measurements = canalis.measure(Volume(hu, coarse))
     said = {warning.code: warning.message for warning in measurements.warnings}
     assert "neither that OPLL is seen nor that none is can be relied on" in said["coarse-pixels"]
+    square = Volume(hu, AFFINE * [1, 4, 4.5, 1])  # pixels of 3.6 mm, slices 2 mm apart
+    assert "wide-gaps" not in {warning.code for warning in canalis.measure(square).warnings}
     wide = canalis.measure(Volume(hu, AFFINE * [1.8, 1, 1, 1]))
     assert [warning.code for warning in wide.warnings] == ["wide-gaps"]
     assert canalis.measure(a_volume()).warnings == ()

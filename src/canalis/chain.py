@@ -33,6 +33,7 @@ EMPTY_CODES: Final = {"all-air", "one-value", "not-hounsfield", "pixel-noise", "
 EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
 LARGEST_PIXEL_MM: Final = 1.5  # contract
 SAFE_GAP_MM: Final = 3.0  # contract
+ROUNDING_MM: Final = 0.01  # to which both sides of a pixel agree
 CONTRAST_REASON: Final = "Contrast in the canal may be taken for ossification, and hides what is as dense."
 NOT_NAMED: Final = LevelNaming(False, None, "The scan was refused before levels were looked for.")
 
@@ -341,7 +342,7 @@ def _coarseness(volume: Volume) -> list[ScanWarning]:
             "and a mass thinner than a pixel is lost."
         )
         said.append(ScanWarning("coarse-pixels", message))
-    if gap > SAFE_GAP_MM:
+    if gap > SAFE_GAP_MM and gap > pixel + ROUNDING_MM:  # else it is the side of a large pixel
         message = (
             f"Slices {gap:.2f} mm apart: where they are over {SAFE_GAP_MM:g} mm apart no lengths are given."
         )
