@@ -75,7 +75,7 @@ FITTED_NETWORK: Mapping[str, float] = {
 }
 """The same where the outline is a network's: of each field the geometric mean of two fits by
 bench/calibration.py, on 75 validation necks with today's odds of ossification and on 100 before them, whose
-networks were the same; either fit alone errs by a fifth. The greatest ratio is that of the worst plane, and
+networks were the same. The greatest ratio is that of the worst plane, and
 so is its interval (fitted alone its factor would be 0.82)."""
 
 

@@ -149,8 +149,8 @@ def _ossification() -> list[Rule]:
         ),
         Rule(
             "Odds of ossification",
-            f"Those that the network gives count {OSSIFICATION_ODDS:g} times: it leaves out more of thin and "
-            "faint ends than it adds elsewhere.",
+            f"Those that the network gives count {OSSIFICATION_ODDS:g} times: without, masses come out "
+            "too thin on average.",
         ),
         Rule(
             "Low masses",

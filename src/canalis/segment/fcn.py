@@ -26,8 +26,8 @@ LONGEST_MM: Final = 260.0
 """Of canal, from its upper end: more than a neck to T3."""
 
 OSSIFICATION_ODDS: Final = 1.6
-"""By which the odds of ossification, as the network gives them, count more: it leaves out more of thin and
-faint ends than it adds elsewhere. Chosen on 48 validation necks (docs/decisions/0084)."""
+"""By which the odds of ossification, as the network gives them, count more: without, masses
+come out too thin on average. Chosen on 48 validation necks, not finely (docs/decisions/0084)."""
 
 CANAL_CLASSES: Final = (Fine.RESIDUAL_CANAL, Fine.OSSIFICATION, Fine.OTHER_NARROWING)
 

@@ -180,7 +180,8 @@ def _table_of_parts(parts: Sequence[Part]) -> list[str]:
             _shown(part.get("cases")),
             _shown_ranges(part.get("case_seeds")),
             ", ".join(f"{n} by {source}" for source, n in sorted(sources.items())) or NOT_RECORDED,
-            " and ".join(f"`{name[:12]}`" for name in part.get("begun_from", [])) or NOT_RECORDED,
+            " and ".join(f"`{name[:12]}`" for name in part.get("begun_from", []))
+            or ("nothing" if "begun_from" in part else NOT_RECORDED),
             f"`{part['weights_sha256'][:12]}`" if "weights_sha256" in part else NOT_RECORDED,
         ]
         lines.append(f"| {' | '.join(cells)} |")
