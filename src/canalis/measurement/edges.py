@@ -192,8 +192,8 @@ def blur_mm(spacing_mm: NDArray[np.float64], *, least_mm: float = EDGE_BLUR_MM) 
 
 
 def _field_of_probability(probability: Probability, tube: NDArray[np.bool_]) -> EdgeField:
-    share = np.clip(probability.values / 255.0, PROBABILITY_SATURATION, 1 - PROBABILITY_SATURATION)
-    field = (EDGE_BLUR_MM * special.ndtri(share)).astype(np.float32)
+    shares = np.clip(np.arange(256) / 255.0, PROBABILITY_SATURATION, 1 - PROBABILITY_SATURATION)
+    field = (EDGE_BLUR_MM * special.ndtri(shares)).astype(np.float32)[probability.values]
     near_tube = ndimage.binary_dilation(tube, iterations=2)
     field[~near_tube] = np.minimum(field[~near_tube], -EDGE_BLUR_MM)
     return EdgeField(field, probability.affine)

@@ -251,12 +251,12 @@ def _relabelled(mask: Mask, before: Probability, after: Probability) -> Mask:
     if box is None:
         return mask
     part = mask.labels[box]
-    index = np.indices(part.shape).reshape(3, -1).T + np.array([span.start for span in box])
-    places = mask.to_lps(index.astype(float))
-    old, new = (
-        ndimage.map_coordinates(p.values, p.to_index(places).T, order=1, mode="constant").reshape(part.shape)
-        for p in (before, after)
-    )
+    corner = np.array([span.start for span in box])
+    index = np.argwhere(_near_changes(mask, before, after, corner, part.shape))
+    places = mask.to_lps((index + corner).astype(float))
+    old, new = np.zeros(part.shape, np.uint8), np.zeros(part.shape, np.uint8)
+    for p, into in ((before, old), (after, new)):
+        into[tuple(index.T)] = ndimage.map_coordinates(p.values, p.to_index(places).T, order=1, mode="constant")
     was, now = old >= EDGE_BYTE, new >= EDGE_BYTE
     canal = np.isin(part, ANATOMICAL_CANAL)
     gained = now & ~was & ~canal
@@ -269,6 +269,19 @@ def _relabelled(mask: Mask, before: Probability, after: Probability) -> Mask:
     labels = mask.labels.copy()
     labels[box] = np.where(lost, beside, np.where(gained, RESIDUAL_CANAL, part))
     return Mask(labels, mask.affine)
+
+
+def _near_changes(
+    mask: Mask, before: Probability, after: Probability, corner: NDArray[np.intp], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return which voxels of a box of a label map lie where two probabilities of one grid may differ."""
+    changed = ndimage.maximum_filter(before.values != after.values, size=3, mode="constant")  # read between
+    to_probability = np.linalg.inv(before.affine) @ mask.affine
+    start = to_probability[:3, :3] @ corner + to_probability[:3, 3]
+    near = ndimage.affine_transform(
+        changed.astype(np.uint8), to_probability[:3, :3], start, output_shape=shape, order=0, mode="constant"
+    )
+    return np.asarray(near > 0)
 
 
 def _around(inside: NDArray[np.bool_], canal: Probability) -> tuple[slice, slice, slice]:

@@ -30,7 +30,7 @@ REACH_MM: Final = 22.0
 
 LEAST_MASS_MM3: Final = 8.0  # ossification below this is a few voxels of noise
 MARGIN_BYTE: Final = 40
-BESIDE: Final = np.ones((3, 5, 5), dtype=bool)  # about the canal, where its probability is kept
+BESIDE: Final = (3, 5, 5)  # voxels about the canal, where its probability is kept
 BODY_RIM_MM: Final = 2.0  # beside a body's ends, where a disc may well be
 AXIS_BODY_MM: Final = 20.0  # from the dens's base to the lower endplate of a man of middle size
 SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline: of an adult's body
@@ -201,7 +201,7 @@ def onto_scan(labels: NDArray[np.uint8], fine: FineMap, volume: Volume) -> Mask:
 
 def soft_edges(fine: FineMap, canal: NDArray[np.bool_]) -> tuple[Probability, Probability]:
     """Return the probabilities of canal and ossification, nothing beyond the canal's surroundings."""
-    near = ndimage.binary_dilation(canal, structure=BESIDE)
+    near = ndimage.maximum_filter(canal, size=BESIDE, mode="constant")
     return (
         Probability(np.where(near, fine.canal, np.minimum(fine.canal, MARGIN_BYTE)), fine.grid.affine),
         Probability(np.where(near, fine.ossification, 0).astype(np.uint8), fine.grid.affine),

@@ -109,7 +109,7 @@ def hold_front_wall(
     canal : ndarray of ``seen.grid.shape``
         Without it.
     """
-    near = _laid_out(ndimage.binary_dilation(canal, structure=BESIDE), seen, tube, column)
+    near = _laid_out(ndimage.maximum_filter(canal, size=BESIDE, mode="constant"), seen, tube, column)
     inside = canal[tuple(near.index.T)]
     places, walls = _walls(near, inside, column, len(tube.points_lps))
     walls = walls + seen.grid.spacing_mm[1] / 2  # the edge of the last voxel, not its middle
