@@ -255,8 +255,9 @@ def _relabelled(mask: Mask, before: Probability, after: Probability) -> Mask:
     index = np.argwhere(_near_changes(mask, before, after, corner, part.shape))
     places = mask.to_lps((index + corner).astype(float))
     old, new = np.zeros(part.shape, np.uint8), np.zeros(part.shape, np.uint8)
-    for p, into in ((before, old), (after, new)):
-        into[tuple(index.T)] = ndimage.map_coordinates(p.values, p.to_index(places).T, order=1, mode="constant")
+    for edge, into in ((before, old), (after, new)):
+        at = edge.to_index(places).T
+        into[tuple(index.T)] = ndimage.map_coordinates(edge.values, at, order=1, mode="constant")
     was, now = old >= EDGE_BYTE, new >= EDGE_BYTE
     canal = np.isin(part, ANATOMICAL_CANAL)
     gained = now & ~was & ~canal
