@@ -21,6 +21,7 @@ from canalis.measurement.summary import (
 )
 from canalis.measurement.vertebrae import Zone, body_depth_mm
 from canalis.measurement.walls import fit_wall, possible_fusions
+from canalis.segment.lost_ends import CANAL_LOST
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Progress, ScanWarning, Volume
 
@@ -182,6 +183,8 @@ def _naming(levels: LevelNaming, planes: tuple[PlaneMeasurement, ...]) -> LevelN
 
 def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...]) -> bool:
     """Return whether levels have names and every body and disc wholly in the scan has its lengths."""
+    if any(warning.code == CANAL_LOST for warning in segmentation.warnings):
+        return False
     named = segmentation.levels.source is not None and all(zone.name for zone in _down_to_t2(neck.zones))
     lost = [
         plane

@@ -21,6 +21,7 @@ from canalis.segment.engine import Engine
 from canalis.segment.fcn import FineMap, segment_finely
 from canalis.segment.levels import T1, Named, name_levels
 from canalis.segment.locate import locate
+from canalis.segment.lost_ends import warn_of_lost_ends
 from canalis.segment.low_masses import set_low_masses_apart, warn_of_unsure_masses
 from canalis.segment.segmentation import Segmentation
 from canalis.segment.tube import Tube, find_tube
@@ -68,7 +69,11 @@ def segment_with(
         seen = solid_bodies(seen, tube, column)
     labels = label_fine(seen, kept, found, tube, column, named)
     edges = soft_edges(seen, kept)
-    warnings = (*_warnings(named), *warn_of_unsure_masses(unsure_mm, tube, column, named))
+    warnings = (
+        *_warnings(named),
+        *warn_of_lost_ends(tube, volume, column, named),
+        *warn_of_unsure_masses(unsure_mm, tube, column, named),
+    )
     return Segmentation(onto_scan(labels, seen, volume), named.naming, *edges, warnings=warnings)
 
 
