@@ -43,3 +43,14 @@ def test_bone_in_the_gap_stays_bone():
     bridged = bridge_gaps(seen)
     assert (bridged.classes[25, 12:15] == Fine.BODY).all()
     assert not bridged.canal[25, 12:15].any()
+
+
+def test_where_nothing_was_lost_the_soft_edge_beside_bone_stays():
+    seen = tube(slice(22, 29))
+    soft = (slice(None), slice(10, 12), slice(20, 40))  # in front of the canal's first row
+    seen.classes[soft] = Fine.BODY
+    seen.canal[soft] = 90
+    bridged = bridge_gaps(seen)
+    assert (bridged.canal[soft] == 90).all()
+    whole = bridge_gaps(tube(slice(0, 0)))
+    assert (whole.canal == tube(slice(0, 0)).canal).all()

@@ -46,7 +46,7 @@ def bridge_gaps(seen: FineMap) -> FineMap:
             inside = np.clip(0.5 + (1 - share) * below + share * above, 0, 1) * 255
             canal[k] = np.maximum(canal[k], np.rint(inside).astype(np.uint8))
     bone = np.isin(seen.classes, (Fine.BODY, Fine.ARCH, Fine.DISC))
-    canal[bone & (seen.canal <= EDGE)] = 0
+    canal[bone] = seen.canal[bone]
     found = (canal > EDGE) & (seen.canal <= EDGE)
     return replace(seen, canal=canal, classes=np.where(found, np.uint8(Fine.RESIDUAL_CANAL), seen.classes))
 
