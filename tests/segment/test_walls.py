@@ -1,5 +1,7 @@
 """Where no bone shows the canal's walls, they lie between those of the bones above and below."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from canalis.segment.column import Column, Vertebra
 from canalis.segment.fcn import FineMap
 from canalis.segment.grids import Grid
 from canalis.segment.tube import Tube
-from canalis.segment.walls import BEFORE_LINE_MM, close_back_wall, hold_front_wall
+from canalis.segment.walls import BEFORE_LINE_MM, hold_front_wall, level_back_wall
 
 SHAPE = (60, 60, 60)  # slices of 1 mm from the feet up, pixels of 0.5 mm; the front is at low rows
 WALL, BACK, SIDES = 20, 48, slice(10, 50)  # rows and columns of the canal
@@ -107,42 +109,69 @@ def test_a_body_that_the_scan_cuts_is_read_beyond_its_rim():
     assert hold_front_wall(seen, canal, tube(), short)[1] is canal
 
 
-def notched(slices, *, into=Fine.OUTSIDE, rows=slice(36, BACK)):
+LAMINAE = (slice(6, 18), slice(26, 38), slice(46, 58))  # slices, 8 mm apart
+
+
+def backed(laminae=LAMINAE, *, moved_rows=0, slices=slice(19, 25), sides=SIDES, into=Fine.OUTSIDE):
+    """Return a fine pass with laminae behind its canal, whose wall lies farther back at some slices."""
     seen, canal = canal_with()
     seen.classes[:, BACK:] = Fine.OUTSIDE
-    seen.classes[slices, rows, SIDES] = into
-    canal[slices, rows, SIDES] = False
-    seen.canal[slices, rows, SIDES] = 0
+    for lamina in laminae:
+        seen.classes[lamina, BACK : BACK + 8, SIDES] = Fine.ARCH
+    far, near = max(BACK, BACK + moved_rows), min(BACK, BACK + moved_rows)
+    rows, is_canal = slice(near, far), moved_rows > 0
+    seen.classes[slices, rows, sides] = Fine.RESIDUAL_CANAL if is_canal else into
+    canal[slices, rows, sides] = is_canal
+    seen.canal[slices, rows, sides] = 255 if is_canal else 0
     return seen, canal
 
 
-def test_a_short_notch_of_the_back_wall_is_filled():
-    seen, canal = notched(slice(28, 34))
-    held, kept = close_back_wall(seen, canal, tube())
-    assert kept[28:34, 36:BACK, SIDES].all()
-    assert (held.classes[28:34, 36:BACK, SIDES] == Fine.RESIDUAL_CANAL).all()
-    assert (held.canal[28:34, 36:BACK, SIDES] == 255).all()
-    assert kept.sum() == canal.sum() + 6 * 12 * 40
+MIDDLE = (slice(19, 25), slice(None), slice(20, 40))  # 10 mm wide, well within 8 mm of the middle
 
 
-@pytest.mark.parametrize(
-    "notch",
-    [
-        {"slices": slice(20, 32)},  # too long: the canal may really be narrow there
-        {"slices": slice(28, 34), "into": Fine.ARCH},
-        {"slices": slice(28, 34), "rows": slice(WALL, 26)},  # in front
-    ],
-)
-def test_what_may_be_so_is_not_filled(notch):
-    seen, canal = notched(**notch)
-    held, kept = close_back_wall(seen, canal, tube())
+@pytest.mark.parametrize("moved_rows", [-4, 3, -1])
+def test_between_laminae_the_back_wall_lies_on_their_line(moved_rows):
+    whole, straight = backed()
+    seen, canal = backed(moved_rows=moved_rows)
+    held, kept = level_back_wall(seen, canal, tube(), TWO)
+    assert (kept[MIDDLE] == straight[MIDDLE]).all()
+    assert (held.classes[MIDDLE] == whole.classes[MIDDLE]).all()
+    line = held.canal[22, BACK - 4 : BACK + 4, 30].astype(float)
+    after = int((line < 127.5).argmax())
+    crossing = after - 1 + (line[after - 1] - 127.5) / (line[after - 1] - line[after])
+    assert crossing == pytest.approx(3.5, abs=0.3)  # between the last row of the canal and the next
+
+
+def test_the_line_leans_as_the_laminae_do():
+    seen, canal = backed((slice(6, 18), slice(26, 58)))
+    for k in (slice(6, 18),):  # the lower lamina stands 2 mm farther back
+        seen.classes[k, BACK : BACK + 4, SIDES] = Fine.RESIDUAL_CANAL
+        seen.classes[k, BACK + 4 : BACK + 12, SIDES] = Fine.ARCH
+        canal[k, BACK : BACK + 4, SIDES] = True
+    _, kept = level_back_wall(seen, canal, tube(), TWO)
+    ends = [int(kept[k, :, 30].nonzero()[0].max()) for k in range(16, 28)]
+    assert ends[0] == BACK + 3
+    assert ends[-1] == BACK - 1
+    assert all(0 <= a - b <= 1 for a, b in pairwise(ends))
+
+
+def test_bone_before_the_line_stays_bone():
+    seen, canal = backed(moved_rows=-4, into=Fine.BODY)
+    held, kept = level_back_wall(seen, canal, tube(), TWO)
+    assert not kept[19:25, BACK - 4 : BACK, 30].any()
+    assert (held.classes[19:25, BACK - 4 : BACK, 30] == Fine.BODY).all()
+
+
+@pytest.mark.parametrize("laminae", [(slice(6, 18), slice(46, 58)), (slice(6, 18),), ()])
+def test_where_a_lamina_was_taken_away_the_wall_is_the_networks(laminae):
+    seen, canal = backed(laminae, moved_rows=3)
+    held, kept = level_back_wall(seen, canal, tube(), TWO)
     assert held is seen
     assert kept is canal
 
 
-def test_what_is_probable_before_the_wall_and_no_canal_leaves_no_island():
-    seen, canal = canal_with(depth_mm=1.0)
-    island = (slice(24, 26), slice(WALL - 2, WALL - 1), slice(20, 24))  # beside the rim, called body
-    seen.canal[island] = 180
-    held, _ = hold_front_wall(seen, canal, tube(), TWO)
-    assert (held.canal[island] < 128).all()
+def test_behind_laminae_nothing_moves():
+    seen, canal = backed(moved_rows=-2, slices=slice(28, 36), into=Fine.ARCH)
+    held, kept = level_back_wall(seen, canal, tube(), TWO)
+    assert (kept[27:37] == canal[27:37]).all()
+    assert (held.canal[27:37] == seen.canal[27:37]).all()

@@ -25,7 +25,7 @@ from canalis.segment.lost_ends import warn_of_lost_ends
 from canalis.segment.low_masses import set_low_masses_apart, warn_of_unsure_masses
 from canalis.segment.segmentation import Segmentation
 from canalis.segment.tube import Tube, find_tube
-from canalis.segment.walls import close_back_wall, hold_front_wall
+from canalis.segment.walls import hold_front_wall, level_back_wall
 from canalis.volume import Progress, ScanWarning, Volume
 
 CANAL_SURE: Final = 0.5
@@ -62,7 +62,7 @@ def segment_with(
     _refuse_long_bone(column, seen)
     named = name_levels(column, hint_mm=None if hint is None else _hint_along(hint, tube))
     _refuse_named_trunk(column, named)
-    seen, kept = close_back_wall(*hold_front_wall(seen, kept, tube, column), tube)
+    seen, kept = level_back_wall(*hold_front_wall(seen, kept, tube, column), tube, column)
     pixel_mm = sorted(volume.spacing_mm)[1]
     seen, unsure_mm = set_low_masses_apart(seen, kept, pixel_mm=pixel_mm)
     if pixel_mm > COARSE_PIXEL_MM:

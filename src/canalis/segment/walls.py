@@ -8,6 +8,7 @@ canal a few millimetres above and below is canal there too.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy import ndimage
 from canalis.segment.assemble import AXIS_BODY_MM, BESIDE
 from canalis.segment.classes import Fine
 from canalis.segment.column import Column, own_place
-from canalis.segment.fcn import FineMap
+from canalis.segment.fcn import CANAL_CLASSES, FineMap
 from canalis.segment.tube import Tube
 
 Floats = NDArray[np.float64]
@@ -33,12 +34,18 @@ CUT_RIM_MM: Final = 5.0  # of a body that the scan cuts: from its whole end on i
 LEAST_READ_MM: Final = 3.0
 SIDE_MM: Final = 14  # to each side of the centreline: half of a wide canal
 ACROSS_MM: Final = 5  # over which a body's wall is smoothed from side to side
-LONGEST_NOTCH_MM: Final = 8.0  # chosen: of the back wall; between C1 and C2 laminae lie so far apart
+BACK_SIDE_MM: Final = 8.0  # to each side of the centreline: farther out facets stand behind the canal
+BEHIND_MM: Final = 4.0  # the canal's own back wall that the line between laminae may lie
+LAMINA_WITHIN_MM: Final = 1.5  # of the canal's back wall: its cortex is that wall
+LEAST_LAMINA_MM: Final = 3  # along the canal; a lamina is 8 mm and more
+LONGEST_OPEN_MM: Final = 16  # chosen: from lamina to lamina 5 to 15 mm; where one was taken away 22 and more
 SOFT_MM: Final = 0.5  # to each side of the wall, over which the probability of canal falls
 
 
-def close_back_wall(seen: FineMap, canal: NDArray[np.bool_], tube: Tube) -> tuple[FineMap, NDArray[np.bool_]]:
-    """Return the fine pass and its canal, short notches of its back wall filled where there is no bone.
+def level_back_wall(
+    seen: FineMap, canal: NDArray[np.bool_], tube: Tube, column: Column
+) -> tuple[FineMap, NDArray[np.bool_]]:
+    """Return the fine pass and its canal, its back wall on the line between laminae where no bone shows it.
 
     Parameters
     ----------
@@ -48,32 +55,40 @@ def close_back_wall(seen: FineMap, canal: NDArray[np.bool_], tube: Tube) -> tupl
         The anatomical canal.
     tube : Tube
         Its centreline.
+    column : Column
+        The bodies along it.
 
     Returns
     -------
     seen : FineMap
-        With what was filled as residual canal, as probable as the canal above and below it.
+        What lay behind the line is outside, what lay before it residual canal; bone stays.
     canal : ndarray of ``seen.grid.shape``
-        With what was filled.
+        As far.
     """
-    step, rows = seen.grid.spacing_mm[:2]
-    slices = round(LONGEST_NOTCH_MM / step) + 1
-    z = seen.grid.origin_lps[2] + step * np.arange(canal.shape[0])
-    middle = (np.interp(-z, -tube.points_lps[:, 2], tube.points_lps[:, 1]) - seen.grid.origin_lps[1]) / rows
-    behind = np.arange(canal.shape[1])[None, :] > middle[:, None]
-    closed = ndimage.binary_closing(canal, structure=np.ones((slices, 1, 1)))
-    filled = closed & ~canal & behind[:, :, None] & (seen.classes == Fine.OUTSIDE)
-    if not filled.any():
+    reach = 2 * round(BEHIND_MM / seen.grid.spacing_mm[1]) + 1
+    wide = ndimage.maximum_filter(canal, size=(1, reach, 1), mode="constant")
+    near = _laid_out(wide, seen, tube, column)
+    near = near.where((near.front < 0) & (np.abs(near.left) < BACK_SIDE_MM))
+    index = tuple(near.index.T)
+    inside, soft = canal[index], np.isin(seen.classes[index], (Fine.OUTSIDE, *CANAL_CLASSES))
+    line, open_behind = _between_laminae(near, inside, seen.classes[index] == Fine.ARCH, len(tube.points_lps))
+    if not open_behind.any():
         return seen, canal
-    around = ndimage.grey_closing(seen.canal, size=(slices, 1, 1))
-    return (
-        replace(
-            seen,
-            classes=np.where(filled, np.uint8(Fine.RESIDUAL_CANAL), seen.classes),
-            canal=np.where(filled, around, seen.canal),
-        ),
-        canal | filled,
-    )
+    line += seen.grid.spacing_mm[1] / 2  # the edge of the last voxel, not its middle
+    at = np.stack([near.along, near.left + SIDE_MM])
+    beyond = -near.front - ndimage.map_coordinates(line, at, order=1, mode="nearest")
+    held = ndimage.map_coordinates(open_behind, np.rint(at), order=0, mode="constant") & soft
+    filled, cut = held & (beyond <= 0) & ~inside, held & (beyond > 0) & inside
+    canal, classes = canal.copy(), seen.classes.copy()
+    ossification, probability = seen.ossification.copy(), seen.canal.copy()
+    for what, is_canal, label in ((filled, True, Fine.RESIDUAL_CANAL), (cut, False, Fine.OUTSIDE)):
+        these = tuple(axis[what] for axis in index)
+        canal[these], classes[these] = is_canal, label
+    ossification[tuple(axis[cut] for axis in index)] = 0
+    moved = held & (filled | (beyond > -SOFT_MM))
+    these = tuple(axis[moved] for axis in index)
+    probability[these] = np.rint(255 * np.clip(0.5 - beyond[moved] / (2 * SOFT_MM), 0, 1))
+    return replace(seen, classes=classes, canal=probability, ossification=ossification), canal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +99,10 @@ class _Canal:
     along: Floats
     front: Floats
     left: Floats
+
+    def where(self, wanted: NDArray[np.bool_]) -> "_Canal":
+        """Return some of the voxels."""
+        return _Canal(self.index[wanted], self.along[wanted], self.front[wanted], self.left[wanted])
 
 
 def hold_front_wall(
@@ -193,6 +212,49 @@ def _line_between(near: _Canal, places: Floats, walls: Floats) -> Floats:
     upper = walls[above, at] * (1 - part) + walls[above, to] * part
     lower = walls[above + 1, at] * (1 - part) + walls[above + 1, to] * part
     return np.asarray(np.where((share >= 0) & (share <= 1), upper * (1 - share) + lower * share, np.nan))
+
+
+def _between_laminae(
+    near: _Canal, inside: NDArray[np.bool_], bone: NDArray[np.bool_], length: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the back wall, and where it is the line between laminae for want of bone behind it.
+
+    Parameters
+    ----------
+    near : _Canal
+        Voxels behind the centreline.
+    inside, bone : ndarray of shape (n,)
+        Which are canal, and which are lamina.
+    length : int
+        Of the centreline, mm.
+
+    Returns
+    -------
+    wall : ndarray of shape (length, 2 * SIDE_MM + 1)
+        Its last voxels' middles, mm behind the centreline, along it and from right to left.
+    open_behind : ndarray of the same shape
+        No farther than `LONGEST_OPEN_MM` from lamina to lamina.
+    """
+    rows, sides = np.rint(near.along).astype(int), np.rint(near.left).astype(int) + SIDE_MM
+    within = (rows >= 0) & (rows < length)
+    wall = np.full((length, 2 * SIDE_MM + 1), -np.inf)
+    own = within & inside
+    np.maximum.at(wall, (rows[own], sides[own]), -near.front[own])
+    lamina = np.zeros(wall.shape, dtype=bool)
+    behind = within & bone
+    behind[behind] = -near.front[behind] - wall[rows[behind], sides[behind]] <= LAMINA_WITHIN_MM
+    lamina[rows[behind], sides[behind]] = True
+    lamina = ndimage.binary_opening(lamina & np.isfinite(wall), np.ones((LEAST_LAMINA_MM, 1)))
+    smooth = ndimage.median_filter(wall, (LEAST_LAMINA_MM, 1))
+    open_behind = np.zeros(wall.shape, dtype=bool)
+    for side in range(wall.shape[1]):
+        seen = np.flatnonzero(lamina[:, side])
+        for above, below in pairwise(seen):
+            if 1 < below - above <= LONGEST_OPEN_MM:
+                gap = np.arange(above + 1, below)
+                wall[gap, side] = np.interp(gap, (above, below), smooth[[above, below], side])
+                open_behind[gap, side] = True
+    return np.where(np.isfinite(wall), wall, 0.0), open_behind
 
 
 def _in_body(along_mm: Floats, column: Column) -> NDArray[np.bool_]:
