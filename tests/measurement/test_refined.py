@@ -75,6 +75,20 @@ def test_an_edge_that_is_too_wide_comes_to_the_bone(blur_mm):
     assert refinement.warnings == ()
 
 
+@pytest.mark.parametrize(("ring", "front_mm"), [(11, RADIUS_MM + WIDE_MM), (12, RADIUS_MM)])
+def test_within_the_ring_of_the_atlas_the_front_wall_is_ligament_and_stays(ring, front_mm):
+    segmentation, volume = tube(mass=False)
+    _, y, radius = beside_the_tube(segmentation)
+    bone = (radius > RADIUS_MM + WIDE_MM) & (radius < RADIUS_MM + 4)
+    labels = segmentation.mask.labels.copy()
+    labels[bone & (y > -6)] = ring  # C1, or C2
+    labels[bone & (y <= -6)] = 12  # the dens, or C2's body
+    within = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    refined, _ = refine_segmentation(within, volume)
+    assert edge_mm(refined.canal, (0, -1, 0)) == pytest.approx(front_mm, abs=0.25)
+    assert edge_mm(refined.canal, (0, 1, 0)) == pytest.approx(RADIUS_MM, abs=0.25)
+
+
 def test_a_front_wall_left_before_thin_bone_comes_to_its_back():
     segmentation, volume = tube(mass=False)
     x, y, radius = beside_the_tube(segmentation)

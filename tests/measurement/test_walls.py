@@ -107,6 +107,17 @@ def test_planes_near_metal_in_the_canal_are_refused_and_the_rest_measured(make_n
             assert other == one
 
 
+@pytest.mark.parametrize(
+    ("levels", "refused"), [(("C4", "C5"), {"C4", "C4/5", "C5"}), (("C3", "C6"), {"C3", "C6"})]
+)
+def test_a_disc_between_two_screwed_vertebrae_is_refused_too(make_neck, levels, refused):
+    segmentation, volume = make_neck()
+    before = measure_segmentation(segmentation, volume)
+    centers = [p.center_lps_mm for p in before.planes if p.part == "body" and p.level in levels]
+    measured = measure_segmentation(segmentation, volume, metal_lps=np.add(centers, [0.0, 5.0, 0.0]))
+    assert {p.level for p in measured.planes if p.canal_ap_mm is None and p.part != "worst"} == refused
+
+
 def double_layered(make_neck, plans, strip_hu, strip_mm, *, fwhm_mm=0.0, high_mm=None):
     """A 5 mm plate of 900 HU with a strip inside it, 1 mm from its back, blurred in the plane."""
     plan, growth, top = plans

@@ -1,6 +1,7 @@
 """The neck laid out for measuring: centreline, moving frame, walls, bodies and discs."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 PROFILE_PIXEL_MM = 0.5  # edges lie between samples of a field that is linear near them
 DIRECTION_STEP_MM = 2.0  # the AP direction is a mean over a level: every fourth place is enough
 METAL_REACH_MM = 3.0  # along the neck, from metal to a plane whose edges it may hide: a slice or two
+BETWEEN_METAL_MM = 22.0  # from one vertebra's screws to the next's: streaks of both cross the disc between
 WALL_MEDIAN_MM = 6.0  # the wall on the midline as bodies are looked for: single bad sections drop out
 
 
@@ -169,13 +171,17 @@ def _laid_along(
 
 
 def _near_metal(frame: MovingFrame, metal_lps: Floats) -> NDArray[np.bool_]:
-    """Return at which places of a frame metal lies within reach of the plane."""
+    """Return at which places of a frame metal lies within reach of the plane, or a little above and below."""
     if not len(metal_lps):
         return np.zeros(len(frame.along_mm), dtype=bool)
     _, nearest = cKDTree(frame.centers_lps).query(metal_lps)
     height = ((metal_lps - frame.centers_lps[nearest]) * frame.normals_lps[nearest]).sum(axis=1)
     places = np.unique(np.round(frame.along_mm[nearest] - height, 1))
-    return np.asarray((np.abs(frame.along_mm[:, None] - places) <= METAL_REACH_MM).any(axis=1))
+    near = (np.abs(frame.along_mm[:, None] - places) <= METAL_REACH_MM).any(axis=1)
+    for above, below in pairwise(places):
+        if below - above <= BETWEEN_METAL_MM:
+            near |= (frame.along_mm >= above) & (frame.along_mm <= below)
+    return np.asarray(near)
 
 
 def _turned(frame: MovingFrame, segmentation: Segmentation, edges: Edges, extent: Extent) -> MovingFrame:

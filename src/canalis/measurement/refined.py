@@ -46,6 +46,8 @@ AHEAD_MM, ASIDE_MM = (
     np.arange(-4.0, 4.1, 1.0),
 )  # of the wall, where a body is looked for
 BODY_SHARE = 0.5  # of those places that is bone
+BESIDE_ATLAS_MM = 1.5  # outside the outline: within the ring's bone
+ATLAS_SHARE = 0.25  # of an outline beside C1: its masses at both sides are a third
 LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
 FURTHEST_MM = 2.0  # that a point is moved
 AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may be a rim
@@ -360,14 +362,15 @@ def _moves(
     index = there.grid_index(volume.affine, ticks, ticks)
     images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
     at_bodies = _at_bodies(mask, there, start)
-    free = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies)
+    along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
+    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
+    ligament = _within_atlas(mask, there, start + BESIDE_ATLAS_MM * normal)
+    free = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies) & ~ligament
     leave = np.where(free, FURTHEST_MM, 0.0)
     felt = np.where(at_bodies, 1.0, AT_DISCS)[:, None] * free
     guides = Guides(point_weights=felt, leave_mm=leave)
     snakes = refine_outlines(images, (PIXEL_MM, PIXEL_MM), start - ticks[0], guides=guides)
-    along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
-    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
     moved = ((snakes.contours_mm + ticks[0] - start) * normal).sum(axis=-1)
     bare = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies, within_mm=SHELL_WITHIN_MM)
     shelled = at_bodies[:, None] & bare
@@ -377,7 +380,8 @@ def _moves(
     seen = moved[:, FRONT][(settled & at_bodies)[:, None] & free[:, FRONT]]
     if len(seen) >= LEAST_SEEN:
         moved[:, FRONT] = np.where(free[:, FRONT], moved[:, FRONT], np.median(seen))
-    return _held_between_bodies(moved, start, normal, at_bodies, there.along_mm), settled
+    moved = _held_between_bodies(moved, start, normal, at_bodies, there.along_mm)
+    return np.where(ligament, 0.0, moved), settled
 
 
 def _held_between_bodies(
@@ -480,6 +484,26 @@ def _at_bodies(mask: Mask, there: MovingFrame, start: Floats) -> NDArray[np.bool
     labels = ndimage.map_coordinates(mask.labels, index, order=0, mode="constant")
     bone = (labels >= FIRST_VERTEBRA) | (labels == VERTEBRA_WITHOUT_LEVEL)
     return np.asarray(bone.mean(axis=1) >= BODY_SHARE)
+
+
+def _within_atlas(mask: Mask, there: MovingFrame, beside: Floats) -> NDArray[np.bool_]:
+    """Return which points of the front lie within the ring of C1, where ligament is the wall, not the dens.
+
+    Parameters
+    ----------
+    mask : Mask
+        Where bones are.
+    there : MovingFrame
+        K planes.
+    beside : ndarray of shape (K, POINTS, 2)
+        Places a little outside the outlines.
+    """
+    index = np.moveaxis(mask.to_index(_in_space(there, beside)), -1, 0)
+    labels = ndimage.map_coordinates(mask.labels, index, order=0, mode="constant")
+    share = (labels == FIRST_VERTEBRA).mean(axis=1)
+    points = np.zeros(POINTS, dtype=bool)
+    points[FRONT] = True
+    return np.asarray((share >= ATLAS_SHARE)[:, None] & points)
 
 
 def _in_space(there: MovingFrame, places: Floats) -> Floats:

@@ -115,15 +115,19 @@ def _body_of(straight: StraightLabels, held: Bools, window: Bools, label: int) -
     runs = _runs(share >= BODY_SHARE)
     if not runs:
         return None
-    first, last = max(runs, key=lambda run: run[1] - run[0])
     along = straight.frame.along_mm
-    if along[last] - along[first] < LEAST_BODY_MM:
+    long = [run for run in runs if along[run[1]] - along[run[0]] >= LEAST_BODY_MM]
+    if not long:
         return None
-    tops, bottoms, columns = _column_ends(held, (first + last) // 2)
+    # The axis may be parted at the waist of its dens; of any other label the longest run is the body.
+    parted = label == FIRST_VERTEBRA + LEVELS.index("C2")
+    first, last = (long[0], long[-1]) if parted else (max(long, key=lambda run: run[1] - run[0]),) * 2
+    tops, _, columns = _column_ends(held, sum(first) // 2)
+    _, bottoms, lower_columns = _column_ends(held, sum(last) // 2)
     upper, lower = float(np.median(along[tops])), float(np.median(along[bottoms]))
     half = (along[1] - along[0]) / 2
     upper, lower = upper - half, lower + half
-    whole = _ends_inside(straight, tops - 2, columns) and _ends_inside(straight, bottoms + 2, columns)
+    whole = _ends_inside(straight, tops - 2, columns) and _ends_inside(straight, bottoms + 2, lower_columns)
     name = LEVELS[label - FIRST_VERTEBRA] if label >= FIRST_VERTEBRA else None
     return Vertebra(label, name, "body", upper, (upper + lower) / 2, lower, whole)
 

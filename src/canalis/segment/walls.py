@@ -219,6 +219,8 @@ def _between_laminae(
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return the back wall, and where it is the line between laminae for want of bone behind it.
 
+    A lamina leans, and ligament comes from its inside: the line runs from middle to middle of two laminae.
+
     Parameters
     ----------
     near : _Canal
@@ -245,16 +247,22 @@ def _between_laminae(
     behind[behind] = -near.front[behind] - wall[rows[behind], sides[behind]] <= LAMINA_WITHIN_MM
     lamina[rows[behind], sides[behind]] = True
     lamina = ndimage.binary_opening(lamina & np.isfinite(wall), np.ones((LEAST_LAMINA_MM, 1)))
-    smooth = ndimage.median_filter(wall, (LEAST_LAMINA_MM, 1))
     open_behind = np.zeros(wall.shape, dtype=bool)
     for side in range(wall.shape[1]):
-        seen = np.flatnonzero(lamina[:, side])
-        for above, below in pairwise(seen):
-            if 1 < below - above <= LONGEST_OPEN_MM:
-                gap = np.arange(above + 1, below)
-                wall[gap, side] = np.interp(gap, (above, below), smooth[[above, below], side])
+        runs, _ = ndimage.label(lamina[:, side])
+        spans = [span for (span,) in ndimage.find_objects(runs)]
+        middles = [(span.start + span.stop - 1) / 2 for span in spans]
+        depths = [float(np.median(wall[span, side])) for span in spans]
+        for above, below in pairwise(spans):
+            gap = np.arange(above.stop, below.start)
+            if len(gap) < LONGEST_OPEN_MM:
+                wall[gap, side] = np.interp(gap, middles, depths)
                 open_behind[gap, side] = True
-    return np.where(np.isfinite(wall), wall, 0.0), open_behind
+    nothing = ~np.isfinite(wall)
+    if nothing.any() and not nothing.all():
+        nearest = ndimage.distance_transform_edt(nothing, return_distances=False, return_indices=True)
+        wall = wall[tuple(nearest)]
+    return wall, open_behind
 
 
 def _in_body(along_mm: Floats, column: Column) -> NDArray[np.bool_]:
