@@ -27,6 +27,7 @@ from canalis.segment import low_masses
         (walls, "FREE_MM", 0.75, "less than 0.75 mm of ossification"),
         (walls, "FUSED_STEP_MM", 1.75, "stands 1.75 mm or more behind"),
         (methods, "BEFORE_LINE_MM", 0.45, "than 0.45 mm before the line"),
+        (methods, "LONGEST_OPEN_MM", 13, "no more than 13 mm apart"),
         (low_masses, "LOW_MM", 13.5, "no higher than 13.5 mm"),
         (low_masses, "LEAST_MEAN", 0.97, "mean probability of 0.97"),
         (low_masses, "LEAST_MEAN_TALLER", 0.77, "0.77 over"),

@@ -109,6 +109,14 @@ def test_a_body_that_the_scan_cuts_is_read_beyond_its_rim():
     assert hold_front_wall(seen, canal, tube(), short)[1] is canal
 
 
+def test_what_is_probable_before_the_wall_and_no_canal_leaves_no_island():
+    seen, canal = canal_with(depth_mm=1.0)
+    island = (slice(24, 26), slice(WALL - 2, WALL - 1), slice(20, 24))  # beside the rim, called body
+    seen.canal[island] = 180
+    held, _ = hold_front_wall(seen, canal, tube(), TWO)
+    assert (held.canal[island] < 128).all()
+
+
 LAMINAE = (slice(6, 18), slice(26, 38), slice(46, 58))  # slices, 8 mm apart
 
 

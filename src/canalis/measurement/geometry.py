@@ -171,7 +171,7 @@ def _laid_along(
 
 
 def _near_metal(frame: MovingFrame, metal_lps: Floats) -> NDArray[np.bool_]:
-    """Return at which places of a frame metal lies within reach of the plane, or a little above and below."""
+    """Return at which places of a frame metal lies within reach of the plane, or above it and below."""
     if not len(metal_lps):
         return np.zeros(len(frame.along_mm), dtype=bool)
     _, nearest = cKDTree(frame.centers_lps).query(metal_lps)

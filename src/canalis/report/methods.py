@@ -26,7 +26,7 @@ from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
 from canalis.segment import low_masses
 from canalis.segment.fcn import OSSIFICATION_ODDS
-from canalis.segment.walls import BEFORE_LINE_MM
+from canalis.segment.walls import BEFORE_LINE_MM, LONGEST_OPEN_MM
 
 NARROW_CANAL_MM: Final = 10.0  # canal AP below which a canal is called narrow, on CT as on film
 
@@ -78,6 +78,11 @@ def _walls() -> list[Rule]:
             f"with less than {walls.FREE_MM:g} mm of ossification behind them. Between two bodies a "
             f"network's outline reaches no farther forward than {BEFORE_LINE_MM:g} mm before the line "
             "between their walls.",
+        ),
+        Rule(
+            "Back wall",
+            "Where no bone shows it, a network's outline follows the line from the middle of one lamina to "
+            f"that of the next, if these are no more than {LONGEST_OPEN_MM:g} mm apart.",
         ),
         Rule(
             "Possible fused OPLL",
