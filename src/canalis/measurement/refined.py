@@ -18,16 +18,14 @@ from scipy.spatial import cKDTree
 from canalis.labels import (
     ANATOMICAL_CANAL,
     FIRST_VERTEBRA,
-    OSSIFICATION,
-    OUTSIDE,
-    RESIDUAL_CANAL,
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.measurement.centerline import trace_centerline
-from canalis.measurement.edges import EdgeField, Edges, bounding_box, find_edges
+from canalis.measurement.edges import EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.measurements import PlaneMeasurement
 from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, outlines_on
+from canalis.measurement.relabelled import EDGE_BYTE, relabelled
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
 from canalis.refine import Guides, refine_outlines
 from canalis.segment.segmentation import Segmentation
@@ -57,9 +55,7 @@ SHELL_WITHIN_MM, LUMEN_MM = 3.0, 2.0  # from the contour inwards: where bone may
 LEAST_SHELL_HU, SHELL_LEVEL = 150.0, 0.6  # of bone over the canal; of that, where bone ends
 LEAST_DEEP_MM = 1.2  # behind the contour: a soft edge falls as far within 0.5 mm
 SHELL_BLUR = 1.0  # pixels
-BESIDE_BONE_MM = 2.5  # of bone, what the canal leaves is bone
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
-EDGE_BYTE = 128  # of a probability: one half
 SMOOTH_VOXELS = 1.0  # of the distance whose slope tells the normals
 AIR_HU = -1024.0
 
@@ -142,7 +138,7 @@ def refine_segmentation(
     shift, refinement = find_shift(edges, frame, extent, segmentation.mask, volume)
     tell("Refining", 1, 1)
     canal = _moved(segmentation.canal, shift)
-    mask = _relabelled(segmentation.mask, segmentation.canal, canal)
+    mask = relabelled(segmentation.mask, segmentation.canal, canal, margin_mm=FURTHEST_MM + BAND_MM)
     return replace(segmentation, mask=mask, canal=canal), refinement
 
 
@@ -242,49 +238,6 @@ def _moved(canal: Probability, shift: Shift) -> Probability:
     moved = ndimage.map_coordinates(values, back.T, order=1, mode="nearest")
     into[tuple((near + corner).T)] = np.rint(moved).astype(np.uint8)
     return Probability(into, canal.affine)
-
-
-def _relabelled(mask: Mask, before: Probability, after: Probability) -> Mask:
-    """Return a label map whose canal follows its moved edge; nothing else of it changes.
-
-    What comes to lie outside is the bone beside it, or nothing where none is near. Ossification stays.
-    """
-    box = bounding_box(mask, ANATOMICAL_CANAL, margin_mm=FURTHEST_MM + BAND_MM)
-    if box is None:
-        return mask
-    part = mask.labels[box]
-    corner = np.array([span.start for span in box])
-    index = np.argwhere(_near_changes(mask, before, after, corner, part.shape))
-    places = mask.to_lps((index + corner).astype(float))
-    old, new = np.zeros(part.shape, np.uint8), np.zeros(part.shape, np.uint8)
-    for edge, into in ((before, old), (after, new)):
-        at = edge.to_index(places).T
-        into[tuple(index.T)] = ndimage.map_coordinates(edge.values, at, order=1, mode="constant")
-    was, now = old >= EDGE_BYTE, new >= EDGE_BYTE
-    canal = np.isin(part, ANATOMICAL_CANAL)
-    gained = now & ~was & ~canal
-    lost = (was | (new < old)) & ~now & canal & (part != OSSIFICATION)  # labels follow voxels, not this edge
-    if not (gained.any() or lost.any()):
-        return mask
-    bone = (part >= FIRST_VERTEBRA) | (part == VERTEBRA_WITHOUT_LEVEL)
-    far, nearest = ndimage.distance_transform_edt(~bone, sampling=mask.spacing_mm, return_indices=True)
-    beside = np.where(far <= BESIDE_BONE_MM, part[tuple(nearest)], OUTSIDE) if bone.any() else OUTSIDE
-    labels = mask.labels.copy()
-    labels[box] = np.where(lost, beside, np.where(gained, RESIDUAL_CANAL, part))
-    return Mask(labels, mask.affine)
-
-
-def _near_changes(
-    mask: Mask, before: Probability, after: Probability, corner: NDArray[np.intp], shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Return which voxels of a box of a label map lie where two probabilities of one grid may differ."""
-    changed = ndimage.maximum_filter(before.values != after.values, size=3, mode="constant")  # read between
-    to_probability = np.linalg.inv(before.affine) @ mask.affine
-    start = to_probability[:3, :3] @ corner + to_probability[:3, 3]
-    near = ndimage.affine_transform(
-        changed.astype(np.uint8), to_probability[:3, :3], start, output_shape=shape, order=0, mode="constant"
-    )
-    return np.asarray(near > 0)
 
 
 def _around(inside: NDArray[np.bool_], canal: Probability) -> tuple[slice, slice, slice]:

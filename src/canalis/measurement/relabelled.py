@@ -1,0 +1,71 @@
+"""The label map after the canal's soft edge has moved."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from canalis.labels import (
+    ANATOMICAL_CANAL,
+    FIRST_VERTEBRA,
+    OSSIFICATION,
+    OUTSIDE,
+    RESIDUAL_CANAL,
+    VERTEBRA_WITHOUT_LEVEL,
+)
+from canalis.measurement.edges import bounding_box
+from canalis.volume import Mask, Probability
+
+EDGE_BYTE = 128  # of a probability: one half
+BESIDE_BONE_MM = 2.5  # of bone, what the canal leaves is bone
+
+
+def relabelled(mask: Mask, before: Probability, after: Probability, *, margin_mm: float) -> Mask:
+    """Return a label map whose canal follows its moved edge; nothing else of it changes.
+
+    What comes to lie outside is the bone beside it, or nothing where none is near. Ossification stays.
+
+    Parameters
+    ----------
+    mask : Mask
+        Labels on the scan's voxels.
+    before, after : Probability
+        Of the canal, on one grid.
+    margin_mm : float
+        About the canal, farther than its edge has moved.
+    """
+    box = bounding_box(mask, ANATOMICAL_CANAL, margin_mm=margin_mm)
+    if box is None:
+        return mask
+    part = mask.labels[box]
+    corner = np.array([span.start for span in box])
+    index = np.argwhere(_near_changes(mask, before, after, corner, part.shape))
+    places = mask.to_lps((index + corner).astype(float))
+    old, new = np.zeros(part.shape, np.uint8), np.zeros(part.shape, np.uint8)
+    for edge, into in ((before, old), (after, new)):
+        at = edge.to_index(places).T
+        into[tuple(index.T)] = ndimage.map_coordinates(edge.values, at, order=1, mode="constant")
+    was, now = old >= EDGE_BYTE, new >= EDGE_BYTE
+    canal = np.isin(part, ANATOMICAL_CANAL)
+    gained = now & ~was & ~canal
+    lost = (was | (new < old)) & ~now & canal & (part != OSSIFICATION)  # labels follow voxels, not this edge
+    if not (gained.any() or lost.any()):
+        return mask
+    bone = (part >= FIRST_VERTEBRA) | (part == VERTEBRA_WITHOUT_LEVEL)
+    far, nearest = ndimage.distance_transform_edt(~bone, sampling=mask.spacing_mm, return_indices=True)
+    beside = np.where(far <= BESIDE_BONE_MM, part[tuple(nearest)], OUTSIDE) if bone.any() else OUTSIDE
+    labels = mask.labels.copy()
+    labels[box] = np.where(lost, beside, np.where(gained, RESIDUAL_CANAL, part))
+    return Mask(labels, mask.affine)
+
+
+def _near_changes(
+    mask: Mask, before: Probability, after: Probability, corner: NDArray[np.intp], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return which voxels of a box of a label map lie where two probabilities of one grid may differ."""
+    changed = ndimage.maximum_filter(before.values != after.values, size=3, mode="constant")  # read between
+    to_probability = np.linalg.inv(before.affine) @ mask.affine
+    start = to_probability[:3, :3] @ corner + to_probability[:3, 3]
+    near = ndimage.affine_transform(
+        changed.astype(np.uint8), to_probability[:3, :3], start, output_shape=shape, order=0, mode="constant"
+    )
+    return np.asarray(near > 0)
