@@ -4,10 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import ndimage, signal
 
 from canalis.segment.classes import LEVEL_CLASSES
 from canalis.segment.column import with_gaps
-from canalis.segment.divide import divide
+from canalis.segment.divide import CLEAR_DISC, LENGTH_MM, clear_discs, divide
 
 C2_MM, PITCH_MM, BODIES = 38, 18, 8
 BORDERS = [0, C2_MM, *(C2_MM + PITCH_MM * np.arange(1, BODIES))]
@@ -126,3 +127,17 @@ def test_a_gap_between_bodies_speaks_for_a_disc_where_some_of_it_is_seen() -> No
     assert speaks[BORDERS[1:-1]] == pytest.approx(0.8, abs=0.02)
     assert speaks[BORDERS[2] + 9] < 0.05
     assert with_gaps(np.zeros(LENGTH), body).max() == 0.0  # the gap between dens and body
+
+
+@pytest.mark.parametrize("blur", [0.8, 2.0, 5.0])
+def test_clear_discs_are_the_peaks_that_scipy_finds(blur: float) -> None:
+    rng = np.random.default_rng(2_300_001)
+    seen = 0
+    for _ in range(50):
+        disc = np.clip(2.5 * ndimage.gaussian_filter1d(rng.random(200), blur) - 0.75, 0, None)
+        peaks, _ = signal.find_peaks(
+            disc, height=CLEAR_DISC, distance=LENGTH_MM[0], prominence=CLEAR_DISC / 2
+        )
+        np.testing.assert_array_equal(np.flatnonzero(clear_discs(disc)), peaks)
+        seen += len(peaks)
+    assert seen >= 50

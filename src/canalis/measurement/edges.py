@@ -128,17 +128,15 @@ def find_edges(segmentation: Segmentation) -> Edges | None:
 
 def bounding_box(mask: Mask, labels: Sequence[int], *, margin_mm: float) -> tuple[slice, slice, slice] | None:
     """Return the index box around some labels with a margin, inside the grid, or None without them."""
-    wanted = np.zeros(256, dtype=bool)
-    wanted[list(labels)] = True
-    found = wanted[mask.labels]
-    if not found.any():
+    boxes = ndimage.find_objects(mask.labels, max_label=max(labels))
+    found = [box for label, box in enumerate(boxes, start=1) if label in labels and box is not None]
+    if not found:
         return None
     slices = []
-    for axis, spacing in enumerate(mask.spacing_mm):
-        others = tuple(a for a in range(3) if a != axis)
-        held = np.flatnonzero(found.any(axis=others))
+    for spans, size, spacing in zip(zip(*found, strict=True), mask.shape, mask.spacing_mm, strict=True):
         margin = int(np.ceil(margin_mm / spacing))
-        slices.append(slice(max(0, held[0] - margin), min(mask.shape[axis], held[-1] + 1 + margin)))
+        first, end = min(span.start for span in spans), max(span.stop for span in spans)
+        slices.append(slice(max(0, first - margin), min(size, end + margin)))
     return slices[0], slices[1], slices[2]
 
 
@@ -181,8 +179,11 @@ def field_of_labels(
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     blur = blur_mm(spacing, least_mm=least_mm)
     share = ndimage.gaussian_filter(inside.astype(np.float32), blur / spacing, truncate=4.0, mode="nearest")
-    share = np.clip(share.astype(np.float64), SATURATION, 1 - SATURATION)
-    return EdgeField((blur * special.ndtri(share)).astype(np.float32), affine)
+    near = (share > SATURATION) & (share < 1 - SATURATION)
+    floor, ceiling = (np.float32(blur * special.ndtri(full)) for full in (SATURATION, 1 - SATURATION))
+    field = np.where(share < 0.5, floor, ceiling)
+    field[near] = blur * special.ndtri(share[near].astype(np.float64))
+    return EdgeField(field, affine)
 
 
 def blur_mm(spacing_mm: NDArray[np.float64], *, least_mm: float = EDGE_BLUR_MM) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from canalis.labels import (
     ANATOMICAL_CANAL,
@@ -50,12 +51,24 @@ def relabelled(mask: Mask, before: Probability, after: Probability, *, margin_mm
     lost = (was | (new < old)) & ~now & canal & (part != OSSIFICATION)  # labels follow voxels, not this edge
     if not (gained.any() or lost.any()):
         return mask
-    bone = (part >= FIRST_VERTEBRA) | (part == VERTEBRA_WITHOUT_LEVEL)
-    far, nearest = ndimage.distance_transform_edt(~bone, sampling=mask.spacing_mm, return_indices=True)
-    beside = np.where(far <= BESIDE_BONE_MM, part[tuple(nearest)], OUTSIDE) if bone.any() else OUTSIDE
     labels = mask.labels.copy()
-    labels[box] = np.where(lost, beside, np.where(gained, RESIDUAL_CANAL, part))
+    labels[box][gained] = RESIDUAL_CANAL
+    labels[box][lost] = _bone_beside(part, np.argwhere(lost), mask.spacing_mm)
     return Mask(labels, mask.affine)
+
+
+def _bone_beside(
+    labels: NDArray[np.uint8], at: NDArray[np.intp], spacing_mm: tuple[float, float, float]
+) -> NDArray[np.uint8]:
+    """Return the label of the nearest bone of each voxel, shape (n,), ``OUTSIDE`` where none is near."""
+    bone = (labels >= FIRST_VERTEBRA) | (labels == VERTEBRA_WITHOUT_LEVEL)
+    surface = np.argwhere(bone & ~ndimage.binary_erosion(bone))
+    if not len(surface):
+        return np.full(len(at), OUTSIDE, dtype=np.uint8)
+    tree = cKDTree(surface * spacing_mm, balanced_tree=False, compact_nodes=False)
+    _, nearest = tree.query(at * spacing_mm, distance_upper_bound=BESIDE_BONE_MM)
+    found = np.append(labels[tuple(surface.T)], np.uint8(OUTSIDE))  # the last where none is near
+    return np.asarray(found[nearest], dtype=np.uint8)
 
 
 def _near_changes(

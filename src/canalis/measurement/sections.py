@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from canalis.measurement.edges import EdgeField, Edges
+from canalis.errors import MeasurementError
+from canalis.measurement.edges import EdgeField, Edges, bounding_box
 from canalis.measurement.frame import MovingFrame
 from canalis.volume import Mask
 
@@ -67,14 +68,19 @@ class Extent:
 
 
 def extent_of(mask: Mask, canal_labels: tuple[int, ...]) -> Extent:
-    """Return where in a label map the canal was found."""
+    """Return where in a label map the canal was found.
+
+    Raises
+    ------
+    MeasurementError
+        If the label map holds none.
+    """
     directions = np.abs(mask.affine[2, :3]) / np.linalg.norm(mask.affine[:3, :3], axis=0)
     axis = int(np.argmax(directions))
-    wanted = np.zeros(256, dtype=bool)
-    wanted[list(canal_labels)] = True
-    others = tuple(a for a in range(3) if a != axis)
-    held = np.flatnonzero(wanted[mask.labels].any(axis=others))
-    return Extent(mask.affine, mask.shape, axis, int(held[0]), int(held[-1]))
+    box = bounding_box(mask, canal_labels, margin_mm=0.0)
+    if box is None:
+        raise MeasurementError("No canal in the label map. Check that it holds labels 1 to 3.")
+    return Extent(mask.affine, mask.shape, axis, box[axis].start, box[axis].stop - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
