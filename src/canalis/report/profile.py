@@ -57,6 +57,8 @@ def draw_profile(measurements: Measurements) -> Drawing | None:
     _draw_curve(graph, x[shown], curves["canal_ap_mm"][shown], None, top_mm, color=FAINT, dash="1.2 1")
     for field, color in (("ossification_thickness_mm", THICKNESS), ("residual_ap_mm", RESIDUAL)):
         error = _error_along(measurements, along, field)
+        if error is not None and field == "ossification_thickness_mm":
+            error = np.where(curves[field] > 0, error, 0.0)  # a plane without a mass tells no interval
         kept = None if error is None else error[shown]
         _draw_curve(graph, x[shown], curves[field][shown], kept, top_mm, color=color)
     _name_heights(graph, top_mm)
