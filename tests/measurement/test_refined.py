@@ -7,9 +7,9 @@ import pytest
 from scipy.special import ndtr
 
 from canalis.labels import OSSIFICATION, OTHER_NARROWING, RESIDUAL_CANAL
-from canalis.measurement.edges import EDGE_BLUR_MM
+from canalis.measurement.edges import EDGE_BLUR_MM, find_edges
 from canalis.measurement.measure import measure_segmentation
-from canalis.measurement.refined import refine_segmentation
+from canalis.measurement.refined import Refinement, refine_segmentation
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Acquisition, Mask, Probability, Volume
 
@@ -73,6 +73,16 @@ def test_an_edge_that_is_too_wide_comes_to_the_bone(blur_mm):
     assert refinement.refined_at((0.1, 0.0, 933.0))
     assert not refinement.refined_at((0.1, 0.0, 1200.0))
     assert refinement.warnings == ()
+
+
+@pytest.mark.parametrize(("lost", "codes"), [(0, []), (3, []), (4, ["contour-not-settled"])])
+def test_that_more_than_the_usual_planes_are_lost_is_said(lost, codes):
+    settled = np.arange(10) >= lost
+    segmentation, _ = tube(mass=False)
+    field = find_edges(segmentation).canal
+    warnings = Refinement(np.zeros((10, 3)), settled, np.zeros((10, 72)), field).warnings
+    assert [warning.code for warning in warnings] == codes
+    assert all("4 of 10 planes" in warning.message for warning in warnings)
 
 
 @pytest.mark.parametrize(("ring", "front_mm"), [(11, RADIUS_MM + WIDE_MM), (12, RADIUS_MM)])

@@ -64,7 +64,8 @@ def _geometry() -> list[Rule]:
         ),
         Rule(
             "Edges",
-            "Half-way between inside and outside along the profile, not at one fixed HU.",
+            "Half-way between inside and outside along the profile, not at one fixed HU. Where little bone "
+            "is around the canal, as at many discs, the network's outline stays.",
         ),
     ]
 
