@@ -50,6 +50,15 @@ def test_a_low_piece_no_thicker_than_two_millimetres_is_never_sure():
     assert set_low_masses_apart(tall, canal, pixel_mm=PIXEL_MM)[1] == ()
 
 
+@pytest.mark.parametrize(("mean", "heights"), [(0.95, ()), (0.7, (9.5,))])
+def test_a_thin_plate_that_stands_off_the_wall_is_as_thick_as_it_reaches(mean, heights):
+    seen, canal = seen_with(slice(5, 15), slice(20, 40))
+    seen.classes[5:15, 10:13, 20:40] = Fine.RESIDUAL_CANAL  # a gap of 1.5 mm before a plate of 1.5 mm
+    seen.ossification[5:15, 10:13, 20:40] = 0
+    seen.ossification[5:15, 13:16, 20:40] = round(255 * mean)
+    assert set_low_masses_apart(seen, canal, pixel_mm=PIXEL_MM)[1] == heights
+
+
 def test_a_low_piece_no_thicker_than_a_pixel_of_the_scan_is_never_sure():
     seen, canal = seen_with(slice(5, 15), slice(20, 40))  # 3 mm thick
     assert set_low_masses_apart(seen, canal, pixel_mm=1.0)[1] == ()
