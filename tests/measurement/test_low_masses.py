@@ -14,7 +14,8 @@ from canalis.segment.segmentation import Probability
 from .conftest import BODY_MM, DISC_MM, Growth, NeckPlan
 
 DISC_TOP = BODY_MM  # of C3/4, mm down from C3's upper endplate
-IN_DISC = Growth(DISC_TOP + 0.9, DISC_TOP + DISC_MM - 0.9, 4.0)
+IN_DISC = Growth(DISC_TOP + 1.25, DISC_TOP + DISC_MM - 1.25, 4.0)
+AS_HIGH = Growth(DISC_TOP + 0.5, DISC_TOP + DISC_MM - 0.5, 4.0)
 BEYOND = Growth(DISC_TOP - 1.5, DISC_TOP + DISC_MM + 1.5, 4.0)
 ON_BODIES = Growth(24.0, 48.0, 3.0)
 
@@ -55,8 +56,9 @@ def test_it_has_no_ratio_but_narrows_the_canal(in_disc):
     assert measured.narrowest.level == "C3/4"
 
 
-def test_a_mass_that_reaches_beyond_both_endplates_is_opll(make_neck):
-    measured = measure_segmentation(*make_neck(NeckPlan(growths=(BEYOND,))))
+@pytest.mark.parametrize("growth", [BEYOND, AS_HIGH])
+def test_a_mass_as_high_as_its_disc_or_higher_is_opll(make_neck, growth):
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(growth,))))
     assert measured.ossification.type == "localized"
     assert codes(measured) == []
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from canalis.measurement import measure_segmentation
-from canalis.measurement.uncertainty import INTERVAL, change_a_mm, with_place
+from canalis.measurement.uncertainty import INTERVAL, Resolution, change_a_mm, place_error_mm, with_place
 
 from .conftest import BODY_MM, Growth, NeckPlan, body_top
 
@@ -18,9 +18,17 @@ def test_the_change_of_a_ramp_is_its_slope_and_of_a_peak_the_mean_of_both_sides(
 
 
 def test_a_networks_planes_are_less_sure_of_their_place_than_a_label_maps() -> None:
-    assert with_place(1.0, 0.0, soft=True) == 1.0
-    assert with_place(0.0, 2.0, soft=True) == pytest.approx(INTERVAL * 2 * 0.43)
-    assert with_place(1.0, 2.0, soft=False) < with_place(1.0, 2.0, soft=True)
+    thin, thick = (Resolution(0.4, gap, 0.0) for gap in (0.5, 2.0))
+    body, disc = (place_error_mm(thin, soft=True, disc=disc) for disc in (False, True))
+    assert 0.36 < body < disc < place_error_mm(thick, soft=True, disc=True)
+    assert place_error_mm(thick, soft=True, disc=False) == pytest.approx(0.6)  # 0.36 and 0.24 * 2, squared
+    assert place_error_mm(thick, soft=False, disc=True) == 0.1
+
+
+def test_what_a_place_adds_is_what_changes_over_its_error() -> None:
+    assert with_place(1.0, 0.0, 0.4) == 1.0
+    assert with_place(0.0, 2.0, 0.4) == pytest.approx(INTERVAL * 2 * 0.4)
+    assert with_place(3.0, 2.0, 2.0 / INTERVAL) == pytest.approx(5.0)
 
 
 def test_a_mass_that_ends_at_a_plane_has_a_wider_interval_there_but_not_at_its_peak(make_neck) -> None:

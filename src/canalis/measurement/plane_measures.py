@@ -9,7 +9,7 @@ from canalis.measurement.canal import CanalEdges, edge_blur_mm, find_canal_edges
 from canalis.measurement.edges import EdgeField
 from canalis.measurement.frame import framed
 from canalis.measurement.geometry import NeckGeometry
-from canalis.measurement.measurements import PLANE_NUMBERS, PlaneMeasurement, Point
+from canalis.measurement.measurements import PLANE_NUMBERS, Part, PlaneMeasurement, Point
 from canalis.measurement.ossification import (
     MassEdges,
     find_mass_edges,
@@ -27,6 +27,7 @@ from canalis.measurement.uncertainty import (
     edge_error_mm,
     fitted,
     length_interval_mm,
+    place_error_mm,
     ratio_interval,
     resolution_at,
     with_place,
@@ -166,7 +167,7 @@ def _measured(zone: Zone, cut: Cut, i: int, depth_mm: float | None) -> PlaneMeas
     ap = float(canal.ap_mm[i, middle])
     thickness, thickness_ap = float(mass.thickness_mm[i, at]), float(canal.ap_mm[i, at])
     edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.blur_mm[i]))
-    intervals = _intervals(cut, i, edge, depth_mm, peak=zone.part == "worst")
+    intervals = _intervals(cut, i, edge, depth_mm, part=zone.part)
     ratios, reasons = _ratios(cut, i)
     if thickness == 0:
         reasons["thickness_offset_mm"] = "There is no ossification in this plane."
@@ -224,8 +225,8 @@ def _ratios(cut: Cut, i: int) -> tuple[list[float | None], dict[str, str]]:
     return [*ratios, 100.0 * min(1.0, float(mass.area_mm2[i] / canal.area_mm2[i]))], {}
 
 
-def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None, *, peak: bool) -> dict[str, float]:
-    """Return half of the 95 % interval of every number of a plane; at a peak its place does not matter."""
+def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None, *, part: Part) -> dict[str, float]:
+    """Return half of the 95 % interval of every number of a plane; at the peak its place does not matter."""
     canal, mass, at = cut.canal, cut.mass, cut.headline(i)
     length = length_interval_mm(edge)
     ap, area = float(canal.ap_mm[i, canal.midline]), float(canal.area_mm2[i])
@@ -233,10 +234,10 @@ def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None, *, peak: b
     area_half = area_interval_mm2(edge, around)
     mass_area = float(mass.area_mm2[i])
     mass_edge = edge_error_mm(cut.resolution[i], soft=cut.soft, blur_mm=float(cut.mass_blur_mm[i]))
-    changes = (0.0, 0.0) if peak else (float(cut.thickness_change[i]), float(cut.area_change[i]))
-    thick = with_place(length_interval_mm(edge, mass_edge), changes[0], soft=cut.soft)
+    place = place_error_mm(cut.resolution[i], soft=cut.soft, disc=part == "disc") if part != "worst" else 0.0
+    thick = with_place(length_interval_mm(edge, mass_edge), float(cut.thickness_change[i]), place)
     mass_half = area_interval_mm2(mass_edge, 4.0 * np.sqrt(mass_area)) if mass_area > 0 else 0.0
-    mass_half = with_place(mass_half, changes[1], soft=cut.soft)
+    mass_half = with_place(mass_half, float(cut.area_change[i]), place)
     intervals = {"canal_ap_mm": length, "canal_lr_mm": length, "canal_area_mm2": area_half}
     intervals |= {"residual_ap_mm": length, "thickness_canal_ap_mm": length}
     if mass.greatest_mm[i] > 0:

@@ -22,7 +22,9 @@ INTERVAL = 1.96  # half of a 95 % interval in standard errors, normal distributi
 PIXEL_SHARE = 0.12  # an edge's standard error in pixels across it, from a label map
 GAP_SHARE = 0.12  # the same in slice gaps, as far as the edge is crossed by slices
 PLACE_MM = 0.05  # the midline's place adds this much to every edge
-ALONG_MM = {False: 0.1, True: 0.43}  # a plane's standard error along the neck, from a label map and a network
+ALONG_LABELS_MM = 0.1  # a plane's standard error along the neck from a label map, whose endplates are given
+ALONG_BODY_MM, ALONG_DISC_MM = 0.36, 0.5  # the same from a network, at bodies and at discs ...
+ALONG_GAP_SHARE = 0.24  # ... and in slice gaps: about what an edge anywhere within a slice has, 1 / sqrt(12)
 NETWORK_EDGE_SHARE = 0.66  # of the blur of a network's edge, which is its standard error
 NETWORK_BLUR_MM = 0.5  # of a network's edge where no plane tells its own
 OUTLINE_GRAIN_MM = 4.0  # edge errors are alike over this much of an outline
@@ -54,29 +56,28 @@ because rims thinner than 0.2 mm are not seen; masses with a double layer are le
 Torg's is from 30 of the phantoms whose walls bulge."""
 
 FITTED_NETWORK: Mapping[str, float] = {
-    "canal_ap_mm": 1.46,
-    "canal_lr_mm": 2.5,
-    "canal_area_mm2": 3.96,
-    "ossification_thickness_mm": 1.63,
-    "ossification_bone_thickness_mm": 2.4,
-    "ossification_width_mm": 4.14,
-    "ossification_area_mm2": 3.13,
-    "occupying_ratio_percent": 1.33,
-    "occupying_ratio_midline_percent": 1.1,
-    "area_occupying_ratio_percent": 2.79,
-    "residual_ap_mm": 1.6,
-    "torg_pavlov_ratio": 1.95,
-    "max_thickness_mm": 0.98,
+    "canal_ap_mm": 1.35,
+    "canal_lr_mm": 2.13,
+    "canal_area_mm2": 3.66,
+    "ossification_thickness_mm": 1.43,
+    "ossification_bone_thickness_mm": 2.21,
+    "ossification_width_mm": 3.5,
+    "ossification_area_mm2": 2.67,
+    "occupying_ratio_percent": 1.34,
+    "occupying_ratio_midline_percent": 1.13,
+    "area_occupying_ratio_percent": 2.44,
+    "residual_ap_mm": 1.41,
+    "torg_pavlov_ratio": 2.03,
+    "max_thickness_mm": 0.96,
     "max_occupying_ratio_percent": 1.0,
-    "width_mm": 1.66,
-    "volume_mm3": 0.71,
-    "length_mm": 2.96,
-    "k_line_distance_mm": 0.63,
+    "width_mm": 1.41,
+    "volume_mm3": 0.62,
+    "length_mm": 2.81,
+    "k_line_distance_mm": 0.61,
 }
-"""The same where the outline is a network's: fitted by bench/calibration.py on 48 validation necks
-with the back wall of decision 85; of fields with few values (104 planes, 37 necks) the geometric mean
-with what stood here before, fitted on 175. The greatest ratio is that of the worst plane, and so is
-its interval."""
+"""The same where the outline is a network's: fitted by bench/calibration.py on 127 validation necks; of
+fields of ossification (289 planes, 96 necks) the geometric mean with what stood here before, fitted on 48.
+The greatest ratio is that of the worst plane, and so is its interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +188,26 @@ def change_a_mm(profile: Floats, along_mm: Floats, at_mm: Floats) -> Floats:
     return np.asarray((np.abs(there - above) + np.abs(below - there)) / 2)
 
 
-def with_place(half: float, change_a_mm: float, *, soft: bool) -> float:
+def place_error_mm(resolution: Resolution, *, soft: bool, disc: bool) -> float:
+    """Return the standard error of a plane's place along the neck, mm.
+
+    Parameters
+    ----------
+    resolution : Resolution
+        Of the plane.
+    soft : bool
+        True where the outline is a network's.
+    disc : bool
+        True for the middle of a disc.
+    """
+    if not soft:
+        return ALONG_LABELS_MM
+    return float(np.hypot(ALONG_DISC_MM if disc else ALONG_BODY_MM, ALONG_GAP_SHARE * resolution.gap_mm))
+
+
+def with_place(half: float, change_a_mm: float, place_mm: float) -> float:
     """Return half of an interval with what the plane's place along the neck adds where values change."""
-    return float(np.hypot(half, INTERVAL * ALONG_MM[soft] * change_a_mm))
+    return float(np.hypot(half, INTERVAL * place_mm * change_a_mm))
 
 
 def area_interval_mm2(edge_mm: float, outline_mm: float) -> float:
