@@ -35,6 +35,7 @@ LARGEST_PIXEL_MM: Final = 1.5  # contract
 SAFE_GAP_MM: Final = 3.0  # contract
 ROUNDING_MM: Final = 0.01  # to which both sides of a pixel agree
 CONTRAST_REASON: Final = "Contrast in the canal may be taken for ossification, and hides what is as dense."
+HIDDEN_REASON: Final = "Metal or streaks hide a part of the canal, where ossification would not be seen."
 NOT_NAMED: Final = LevelNaming(False, None, "The scan was refused before levels were looked for.")
 
 
@@ -241,12 +242,15 @@ def measure_with_outlines(
     """
     from canalis.measurement import measure_segmentation
     from canalis.measurement.refined import refine_segmentation
-    from canalis.measurement.withheld import without_ossification_sizes
+    from canalis.measurement.withheld import without_absence, without_ossification_sizes
     from canalis.segment.guard import (
         contrast_in_canal,
+        inner_canal,
         metal_at_canal,
         metal_in_canal,
         slice_jumps,
+        streaks_at_canal,
+        streaks_in_canal,
         why_no_ct,
     )
 
@@ -265,18 +269,25 @@ def measure_with_outlines(
             return _refused(volume, ScanWarning("no-neck", str(error))), None
         with watch.stage("refine"):
             segmentation, refinement = refine_segmentation(segmentation, volume, progress=progress)
-    metal = metal_at_canal(segmentation.mask, volume) if drawn is None else None
+    if drawn is not None:  # a person has looked
+        with watch.stage("measure"):
+            measurements = measure_segmentation(segmentation, volume, progress=progress)
+        return with_scan_warnings(measurements, volume), segmentation
     with watch.stage("measure"):
-        measurements = measure_segmentation(segmentation, volume, metal_lps=metal, progress=progress)
+        metal = metal_at_canal(segmentation.mask, volume)
+        index, hu = inner_canal(segmentation.mask, volume)
+        contrast = contrast_in_canal(hu)
+        streaks = np.zeros((0, 3)) if contrast else streaks_at_canal(index, hu, volume)
+        hidden = np.concatenate([metal, streaks])
+        measurements = measure_segmentation(segmentation, volume, hidden_lps=hidden, progress=progress)
     if refinement is not None:
         measurements = with_refinement(measurements, refinement)
     measurements = with_scan_warnings(measurements, volume)
-    if metal is None:  # a person has looked
-        return measurements, segmentation
-    contrast = contrast_in_canal(segmentation.mask, volume)
     if contrast:
         measurements = without_ossification_sizes(measurements, CONTRAST_REASON)
-    beyond = (*slice_jumps(volume), *metal_in_canal(metal), *contrast)
+    elif len(hidden):
+        measurements = without_absence(measurements, HIDDEN_REASON)
+    beyond = (*slice_jumps(volume), *metal_in_canal(metal), *streaks_in_canal(streaks), *contrast)
     return _partial_with(measurements, beyond), segmentation
 
 

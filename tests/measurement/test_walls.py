@@ -95,11 +95,11 @@ def test_planes_near_metal_in_the_canal_are_refused_and_the_rest_measured(make_n
     segmentation, volume = make_neck()
     before = measure_segmentation(segmentation, volume)
     center = next(p for p in before.planes if (p.level, p.part) == ("C4", "body")).center_lps_mm
-    measured = measure_segmentation(segmentation, volume, metal_lps=np.add([center], [0.0, 5.0, 0.0]))
+    measured = measure_segmentation(segmentation, volume, hidden_lps=np.add([center], [0.0, 5.0, 0.0]))
     refused = {p.level for p in measured.planes if p.canal_ap_mm is None}
     assert refused == {"C4"}
     plane = next(p for p in measured.planes if p.level == "C4")
-    assert plane.reasons["canal_ap_mm"].startswith("Metal lies in or at the canal here")
+    assert plane.reasons["canal_ap_mm"].startswith("Metal in or at the canal, or streaks")
     assert measured.status == "partial"
     assert measured.narrowest.level != "C4"
     for one, other in zip(before.planes, measured.planes, strict=True):
@@ -114,7 +114,7 @@ def test_a_disc_between_two_screwed_vertebrae_is_refused_too(make_neck, levels, 
     segmentation, volume = make_neck()
     before = measure_segmentation(segmentation, volume)
     centers = [p.center_lps_mm for p in before.planes if p.part == "body" and p.level in levels]
-    measured = measure_segmentation(segmentation, volume, metal_lps=np.add(centers, [0.0, 5.0, 0.0]))
+    measured = measure_segmentation(segmentation, volume, hidden_lps=np.add(centers, [0.0, 5.0, 0.0]))
     assert {p.level for p in measured.planes if p.canal_ap_mm is None and p.part != "worst"} == refused
 
 

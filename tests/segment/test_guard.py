@@ -7,7 +7,17 @@ from scipy import ndimage
 import canalis
 from canalis.chain import why_refused
 from canalis.labels import RESIDUAL_CANAL
-from canalis.segment.guard import contrast_in_canal, metal_at_canal, metal_in_canal, slice_jumps, why_no_ct
+from canalis.segment.guard import (
+    STREAK_HU,
+    contrast_in_canal,
+    inner_canal,
+    metal_at_canal,
+    metal_in_canal,
+    slice_jumps,
+    streaks_at_canal,
+    streaks_in_canal,
+    why_no_ct,
+)
 from canalis.volume import Mask, Volume
 
 AFFINE = np.array([[0, 0, 1.1, -55.0], [0, 1.2, 0, 20.0], [1.5, 0, 0, 800.0], [0, 0, 0, 1.0]])
@@ -95,14 +105,37 @@ def test_contrast_around_the_cord_is_said_and_bone_at_the_wall_is_not() -> None:
     mask = Mask(labels, AFFINE)
     hu[5:55, 40:60, 38:62] = 30
     hu[5:55, 40:42, 38:62] = 700
-    assert contrast_in_canal(mask, volume(hu)) == []
+    assert contrast_in_canal(inner_canal(mask, volume(hu))[1]) == []
     filled = hu.copy()
     filled[5:55, 42:60, 38:62] = 450
     filled[5:55, 46:55, 43:57] = 40
-    (warning,) = contrast_in_canal(mask, volume(filled))
+    (warning,) = contrast_in_canal(inner_canal(mask, volume(filled))[1])
     assert warning.code == "contrast-in-canal"
     assert "about 450 HU" in warning.message
-    assert contrast_in_canal(Mask(np.zeros(SHAPE, np.uint8), AFFINE), volume(filled)) == []
+    index, empty = inner_canal(Mask(np.zeros(SHAPE, np.uint8), AFFINE), volume(filled))
+    assert len(index) == 0
+    assert contrast_in_canal(empty) == []
+    assert len(streaks_at_canal(index, empty, volume(filled))) == 0
+
+
+@pytest.mark.parametrize(("swing_hu", "told"), [(0.7 * STREAK_HU, False), (1.4 * STREAK_HU, True)])
+def test_streaks_across_the_canal_are_said_with_their_heights(swing_hu: float, told: bool) -> None:
+    hu = body()
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[5:55, 40:60, 38:62] = RESIDUAL_CANAL
+    hu[5:55, 40:60, 38:62] = 30
+    hu[20:23, 40:60, 38:62:2] += round(swing_hu)  # dark and bright lines from front to back
+    hu[20:23, 40:60, 39:62:2] -= round(swing_hu)
+    hu[40:43, 46:50, 44:50] = 900  # a mass that was not seen is no streak
+    found = streaks_at_canal(*inner_canal(Mask(labels, AFFINE), volume(hu)), volume(hu))
+    warnings = streaks_in_canal(found)
+    if not told:
+        assert warnings == []
+        return
+    assert len(found) == 3
+    z = AFFINE[2] @ [20, 0, 0, 1], AFFINE[2] @ [22, 0, 0, 1]
+    assert warnings[0].code == "streaks-in-canal"
+    assert f"between z {min(z):.0f} and {max(z):.0f} mm" in warnings[0].message
 
 
 def femur(marrow_mm: float = 7.0) -> np.ndarray:

@@ -65,8 +65,8 @@ class NeckGeometry:
         At every place of the frame.
     opened : tuple of str
         Levels whose ring of bone was opened from behind.
-    metal : ndarray of shape (n,)
-        Whether metal in or at the canal lies near each place of the frame; no section is whole there.
+    hidden : ndarray of shape (n,)
+        Whether metal or streaks hide the canal near each place of the frame; no section is whole there.
     """
 
     edges: Edges
@@ -82,22 +82,22 @@ class NeckGeometry:
     zones: tuple[Zone, ...]
     resolution: tuple[Resolution, ...]
     opened: tuple[str, ...]
-    metal: NDArray[np.bool_]
+    hidden: NDArray[np.bool_]
 
     def whole_at(self, along_mm: float) -> bool:
         """Return whether the canal is whole at a place of the centreline."""
         return bool(self.sections.whole[self._nearest(along_mm)])
 
-    def metal_at(self, along_mm: float) -> bool:
-        """Return whether metal hides the canal's edges at a place of the centreline."""
-        return bool(self.metal[self._nearest(along_mm)])
+    def hidden_at(self, along_mm: float) -> bool:
+        """Return whether metal or streaks hide the canal at a place of the centreline."""
+        return bool(self.hidden[self._nearest(along_mm)])
 
     def _nearest(self, along_mm: float) -> int:
         return int(np.argmin(np.abs(self.frame.along_mm - along_mm)))
 
 
 def lay_out(
-    segmentation: Segmentation, volume: Volume | None, metal_lps: Floats | None = None
+    segmentation: Segmentation, volume: Volume | None, hidden_lps: Floats | None = None
 ) -> NeckGeometry | None:
     """Return a neck laid out for measuring, or None where it holds too little canal.
 
@@ -107,8 +107,8 @@ def lay_out(
         Labels, and probabilities where a network made them.
     volume : Volume or None
         The CT, for the gaps between its slices.
-    metal_lps : ndarray of shape (n, 3) or None
-        Metal in or at the canal, LPS+ mm.
+    hidden_lps : ndarray of shape (n, 3) or None
+        Metal in or at the canal, and the middles of streaks, LPS+ mm.
 
     Returns
     -------
@@ -122,12 +122,12 @@ def lay_out(
     frame = trace_centerline(edges.canal, extent)
     if frame is None:
         return None
-    metal_lps = np.zeros((0, 3)) if metal_lps is None else metal_lps
-    neck = _laid_along(frame, segmentation, edges, extent, volume, metal_lps)
+    hidden_lps = np.zeros((0, 3)) if hidden_lps is None else hidden_lps
+    neck = _laid_along(frame, segmentation, edges, extent, volume, hidden_lps)
     if not neck.opened:
         return neck
     midway = between_side_walls(neck.sections)
-    return neck if midway is None else _laid_along(midway, segmentation, edges, extent, volume, metal_lps)
+    return neck if midway is None else _laid_along(midway, segmentation, edges, extent, volume, hidden_lps)
 
 
 def _laid_along(
@@ -136,15 +136,15 @@ def _laid_along(
     edges: Edges,
     extent: Extent,
     volume: Volume | None,
-    metal_lps: Floats,
+    hidden_lps: Floats,
 ) -> NeckGeometry:
     """Return a neck laid out along a centreline."""
     frame = _turned(frame, segmentation, edges, extent)
     sections = cut_sections(edges, extent, frame, pixel_mm=PROFILE_PIXEL_MM)
     canal = find_canal_edges(sections)
     ragged = ragged_ends(canal.area_mm2, float(frame.along_mm[1] - frame.along_mm[0]))
-    metal = _near_metal(frame, metal_lps)
-    sections = replace(sections, whole=sections.whole & ~ragged & ~metal)
+    hidden = _near_hidden(frame, hidden_lps)
+    sections = replace(sections, whole=sections.whole & ~ragged & ~hidden)
     mass_edges = find_mass_edges(sections, canal)
     straight = straighten(segmentation.mask, frame, extent)
     wall = _wall_on_midline(canal, frame, straight)
@@ -166,16 +166,16 @@ def _laid_along(
         opened=opened_rings(
             sections, canal, straight, vertebrae, pixel_mm=max(r.pixel_mm for r in resolution)
         ),
-        metal=metal,
+        hidden=hidden,
     )
 
 
-def _near_metal(frame: MovingFrame, metal_lps: Floats) -> NDArray[np.bool_]:
-    """Return at which places of a frame metal lies within reach of the plane, or above it and below."""
-    if not len(metal_lps):
+def _near_hidden(frame: MovingFrame, hidden_lps: Floats) -> NDArray[np.bool_]:
+    """Return at which places of a frame something hides the plane, or what is above it and below."""
+    if not len(hidden_lps):
         return np.zeros(len(frame.along_mm), dtype=bool)
-    _, nearest = cKDTree(frame.centers_lps).query(metal_lps)
-    height = ((metal_lps - frame.centers_lps[nearest]) * frame.normals_lps[nearest]).sum(axis=1)
+    _, nearest = cKDTree(frame.centers_lps).query(hidden_lps)
+    height = ((hidden_lps - frame.centers_lps[nearest]) * frame.normals_lps[nearest]).sum(axis=1)
     places = np.unique(np.round(frame.along_mm[nearest] - height, 1))
     near = (np.abs(frame.along_mm[:, None] - places) <= METAL_REACH_MM).any(axis=1)
     for above, below in pairwise(places):

@@ -34,7 +34,7 @@ def measure_segmentation(
     segmentation: Segmentation,
     volume: Volume | None,
     *,
-    metal_lps: NDArray[np.float64] | None = None,
+    hidden_lps: NDArray[np.float64] | None = None,
     progress: Progress | None = None,
 ) -> Measurements:
     """Measure the canal and its ossification.
@@ -45,7 +45,7 @@ def measure_segmentation(
         Labels on the CT's own grid; soft edges where a network made them.
     volume : Volume or None
         The CT. None for a label map alone: nothing that needs densities is measured.
-    metal_lps : ndarray of shape (n, 3) or None
+    hidden_lps : ndarray of shape (n, 3) or None
         Metal in or at the canal, LPS+ mm: planes near it are not measured.
     progress : callable or None
         Told of each step.
@@ -57,7 +57,7 @@ def measure_segmentation(
     """
     tell = progress or (lambda what, done, of: None)
     tell("Measuring", 0, STEPS)
-    neck = lay_out(segmentation, volume, metal_lps)
+    neck = lay_out(segmentation, volume, hidden_lps)
     if neck is None:
         return _refused(segmentation)
     tell("Measuring", 1, STEPS)
@@ -65,7 +65,7 @@ def measure_segmentation(
     thin = too_thin(neck, [m for m in counted_masses(neck) if not any(m is other for other in others)])
     set_apart = (*tell_of_discs(neck, others), *tell_of_thin_masses(neck, thin))
     if others or thin:
-        laid = lay_out(without_masses(segmentation, neck, others + thin), volume, metal_lps)
+        laid = lay_out(without_masses(segmentation, neck, others + thin), volume, hidden_lps)
         neck = neck if laid is None else laid
     zones = tuple(zone for zone in neck.zones if zone.name not in NO_PLANES)
     planes = measure_planes(neck, zones, _depths(neck, zones), volume)

@@ -126,8 +126,8 @@ def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> str | None:
     resolution = cut.resolution[i]
     if not zone.whole:
         return f"The {zone.part} is cut off by the edge of the scan."
-    if neck.metal_at(zone.middle_mm):
-        return "Metal lies in or at the canal here: its streaks hide the canal's edges."
+    if neck.hidden_at(zone.middle_mm):
+        return "Metal in or at the canal, or streaks across it, hide the canal here."
     if not (cut.sections.whole[i] and neck.whole_at(zone.middle_mm)):
         if runs_out_of_scan(neck, zone.middle_mm):
             return "The plane runs out of the scan."

@@ -61,6 +61,23 @@ def without_ossification_sizes(measurements: Measurements, reason: str) -> Measu
     )
 
 
+def without_absence(measurements: Measurements, reason: str) -> Measurements:
+    """Return measurements that do not say that there is no ossification; one that is seen stays.
+
+    Parameters
+    ----------
+    measurements : Measurements
+        Of a scan part of whose canal is hidden.
+    reason : str
+        A sentence that stands beside ``present`` where it is null.
+    """
+    found = measurements.ossification
+    if found.present is not False:
+        return measurements
+    unknown = replace(found, present=None, reasons=found.reasons | {"present": reason})
+    return replace(measurements, ossification=unknown)
+
+
 def _nulls(names: tuple[str, ...]) -> dict[str, Any]:
     return dict.fromkeys(names)
 
