@@ -6,7 +6,13 @@ import pytest
 
 from canalis.measurement import measure_segmentation
 from canalis.measurement.measurements import Apart
-from canalis.measurement.withheld import OF_ALIGNMENT, OF_OSSIFICATION, OF_PLANES, without_ossification_sizes
+from canalis.measurement.withheld import (
+    OF_ALIGNMENT,
+    OF_OSSIFICATION,
+    OF_PLANES,
+    without_absence,
+    without_ossification_sizes,
+)
 
 from .conftest import Growth, NeckPlan
 
@@ -57,3 +63,18 @@ def test_the_canal_and_what_is_found_stay(before_and_after):
     for name in ("present", "type", "levels", "discs", "op_index"):
         assert getattr(after.ossification, name) == getattr(before.ossification, name)
     assert after.alignment.c2_c7_cobb_deg == before.alignment.c2_c7_cobb_deg
+
+
+def test_beside_hidden_places_absence_is_not_said_and_the_rest_stays(make_neck):
+    before = measure_segmentation(*make_neck(NeckPlan()))
+    after = without_absence(before, WHY)
+    assert (before.ossification.present, before.ossification.max_thickness_mm) == (False, 0.0)
+    for name in ("present", *OF_OSSIFICATION):
+        assert getattr(after.ossification, name) is None, name
+        assert after.ossification.reasons[name], name
+    assert (after.planes, after.narrowest, after.profile) == (before.planes, before.narrowest, before.profile)
+
+
+def test_beside_hidden_places_what_is_seen_is_told(before_and_after):
+    before, _ = before_and_after
+    assert without_absence(before, WHY) is before

@@ -62,7 +62,9 @@ def without_ossification_sizes(measurements: Measurements, reason: str) -> Measu
 
 
 def without_absence(measurements: Measurements, reason: str) -> Measurements:
-    """Return measurements that do not say that there is no ossification; one that is seen stays.
+    """Return measurements that do not say that there is no ossification, nor give its sizes as 0.
+
+    One that is seen stays.
 
     Parameters
     ----------
@@ -74,8 +76,7 @@ def without_absence(measurements: Measurements, reason: str) -> Measurements:
     found = measurements.ossification
     if found.present is not False:
         return measurements
-    unknown = replace(found, present=None, reasons=found.reasons | {"present": reason})
-    return replace(measurements, ossification=unknown)
+    return replace(measurements, ossification=_ossification(found, reason))
 
 
 def _nulls(names: tuple[str, ...]) -> dict[str, Any]:
