@@ -85,7 +85,7 @@ def test_a_scan_with_missing_slices_is_partial_at_best(known_segment):
 def test_under_contrast_no_size_of_ossification_is_given(known_segment, monkeypatch):
     before = canalis.measure(a_volume())
     told = ScanWarning("contrast-in-canal", "The canal holds contrast around the cord.")
-    monkeypatch.setattr("canalis.segment.guard.contrast_in_canal", lambda mask, volume: [told])
+    monkeypatch.setattr("canalis.segment.guard.contrast_in_canal", lambda hu: [told])
     after = canalis.measure(a_volume())
     assert (before.status, after.status) == ("measured", "partial")
     assert after.warnings[0] == told
@@ -93,6 +93,22 @@ def test_under_contrast_no_size_of_ossification_is_given(known_segment, monkeypa
     assert after.narrowest.residual_ap_mm is None
     assert {p.ossification_thickness_mm for p in after.planes} == {None}
     assert [p.canal_ap_mm for p in after.planes] == [p.canal_ap_mm for p in before.planes]
+
+
+def test_where_streaks_cross_the_canal_nothing_is_measured_and_absence_is_not_told(
+    known_segment, monkeypatch
+):
+    before = canalis.measure(a_volume())
+    plane = next(p for p in before.planes if p.part == "body" and p.canal_ap_mm is not None)
+    there = np.array([plane.center_lps_mm])
+    monkeypatch.setattr("canalis.segment.guard.streaks_at_canal", lambda index, hu, volume: there)
+    after = canalis.measure(a_volume())
+    assert (before.status, after.status) == ("measured", "partial")
+    assert after.warnings[0].code == "streaks-in-canal"
+    hidden = next(p for p in after.planes if (p.level, p.part) == (plane.level, "body"))
+    assert hidden.canal_ap_mm is None
+    assert "streaks across it" in hidden.reasons["canal_ap_mm"]
+    assert (before.ossification.present, after.ossification.present) == (False, None)
 
 
 def test_run_json_names_the_networks_and_the_hint(known_segment, source, tmp_path):
