@@ -28,8 +28,8 @@ Floats = NDArray[np.float64]
 
 PROFILE_PIXEL_MM = 0.5  # edges lie between samples of a field that is linear near them
 DIRECTION_STEP_MM = 2.0  # the AP direction is a mean over a level: every fourth place is enough
-METAL_REACH_MM = 3.0  # along the neck, from metal to a plane whose edges it may hide: a slice or two
-BETWEEN_METAL_MM = 22.0  # from one vertebra's screws to the next's: streaks of both cross the disc between
+HIDDEN_REACH_MM = 3.0  # along the neck, from metal or a streak to a plane that it may hide: a slice or two
+BETWEEN_HIDDEN_MM = 22.0  # from one vertebra's screws to the next's: streaks of both cross the disc between
 WALL_MEDIAN_MM = 6.0  # the wall on the midline as bodies are looked for: single bad sections drop out
 
 
@@ -177,9 +177,9 @@ def _near_hidden(frame: MovingFrame, hidden_lps: Floats) -> NDArray[np.bool_]:
     _, nearest = cKDTree(frame.centers_lps).query(hidden_lps)
     height = ((hidden_lps - frame.centers_lps[nearest]) * frame.normals_lps[nearest]).sum(axis=1)
     places = np.unique(np.round(frame.along_mm[nearest] - height, 1))
-    near = (np.abs(frame.along_mm[:, None] - places) <= METAL_REACH_MM).any(axis=1)
+    near = (np.abs(frame.along_mm[:, None] - places) <= HIDDEN_REACH_MM).any(axis=1)
     for above, below in pairwise(places):
-        if below - above <= BETWEEN_METAL_MM:
+        if below - above <= BETWEEN_HIDDEN_MM:
             near |= (frame.along_mm >= above) & (frame.along_mm <= below)
     return np.asarray(near)
 

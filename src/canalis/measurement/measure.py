@@ -46,7 +46,7 @@ def measure_segmentation(
     volume : Volume or None
         The CT. None for a label map alone: nothing that needs densities is measured.
     hidden_lps : ndarray of shape (n, 3) or None
-        Metal in or at the canal, LPS+ mm: planes near it are not measured.
+        Metal in or at the canal, and middles of streaks, LPS+ mm: planes near are not measured.
     progress : callable or None
         Told of each step.
 
