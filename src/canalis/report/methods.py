@@ -24,7 +24,7 @@ from canalis.measurement import (
 )
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
-from canalis.segment import low_masses
+from canalis.segment import guard, low_masses
 from canalis.segment.fcn import OSSIFICATION_ODDS
 from canalis.segment.walls import BEFORE_LINE_MM, LONGEST_OPEN_MM
 
@@ -211,7 +211,8 @@ def _missing() -> list[Rule]:
     return [
         Rule(
             "Left out",
-            f"Planes where slices are more than {plane_measures.LARGEST_GAP_MM:g} mm apart; lengths, areas "
+            f"Planes where slices are more than {plane_measures.LARGEST_GAP_MM:g} mm apart, or where metal, "
+            f"or streaks and noise of {guard.STREAK_HU:g} HU and more, hide the canal; lengths, areas "
             f"and volumes on pixels over {plane_measures.LARGEST_PIXEL_MM:g} mm; the ratio of a thickness "
             f"below {plane_measures.LEAST_RATIO_PIXELS:g} pixels.",
         ),
