@@ -78,6 +78,24 @@ class Acquisition:
     files: tuple[str, ...] = field(default=(), repr=False)
 
 
+def slices_first(affine: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Return an array's axes, the one along the body first and the others as they are.
+
+    Parameters
+    ----------
+    affine : ndarray of shape (4, 4)
+        Index to LPS+ mm.
+
+    Returns
+    -------
+    tuple of int
+        The axis of the slices, whatever place a file keeps them in; then those of rows and columns.
+    """
+    along = int(np.abs(affine[2, :3]).argmax())
+    row, column = (axis for axis in range(3) if axis != along)
+    return along, row, column
+
+
 def _checked_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     affine = np.array(affine, dtype=np.float64)
     if affine.shape != (4, 4) or not np.isfinite(affine).all():

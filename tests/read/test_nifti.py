@@ -95,6 +95,14 @@ def test_acquisition_tells_what_was_read(tmp_path):
     assert acquisition.spacing_mm == pytest.approx((1.25, 0.7, 0.6), rel=1e-5)
 
 
+def test_slices_lie_along_the_body_whatever_axis_the_file_keeps_them_on(tmp_path):
+    affine = affine_of()[:, [2, 0, 1, 3]]
+    path = write(tmp_path / "ct.nii", np.moveaxis(values(), 2, 0), affine)
+    volume = read_volume(path)
+    assert volume.shape[2] == volume.acquisition.slices == 8
+    assert volume.acquisition.spacing_mm == pytest.approx((1.25, 0.7, 0.6), rel=1e-5)
+
+
 def test_a_file_that_states_no_orientation_is_warned_of(tmp_path):
     image = nibabel.Nifti1Image(values(), None)
     nibabel.save(image, tmp_path / "ct.nii")

@@ -31,6 +31,7 @@ from canalis.volume import (
     Progress,
     ScanWarning,
     Volume,
+    slices_first,
 )
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # its own inverse
@@ -80,11 +81,12 @@ def read_nifti(file: ImageFile, progress: Progress | None = None) -> Volume:
             )
         )
     if _right_angled(image.affine):
-        spacing = np.linalg.norm(image.affine[:3, :3], axis=0)
+        slices, *inside = slices_first(image.affine)
+        spacing = [float(mm) for mm in np.linalg.norm(image.affine[:3, :3], axis=0)]
         acquisition = Acquisition(
             kind="nifti",
-            slices=hu.shape[0],
-            spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+            slices=hu.shape[slices],
+            spacing_mm=(spacing[slices], spacing[inside[0]], spacing[inside[1]]),
             warnings=tuple(said),
             files=(file.path,),
         )

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from canalis.errors import MeasurementError, ReadError
 from canalis.measurement.measurements import PLANE_NUMBERS, Measurements, PlaneMeasurement
-from canalis.volume import Acquisition, Volume
+from canalis.volume import Acquisition, Volume, slices_first
 
 SCHEMA: Final = "canalis.measurements/1"
 JSON_NAME: Final = "measurements.json"
@@ -103,13 +103,20 @@ def measurements_to_json(measurements: Measurements, *, volume: Volume, software
 
 def describe_input(volume: Volume) -> dict[str, Any]:
     """Return what the JSON says of the scan: its kind, size and a hash, never a name or an identifier."""
-    acquisition = volume.acquisition or Acquisition("array", volume.shape[0], volume.spacing_mm)
+    acquisition = volume.acquisition or _as_given(volume)
     return {
         "kind": acquisition.kind,
         "slices": acquisition.slices,
         "spacing_mm": [float(spacing) for spacing in acquisition.spacing_mm],
         "series": acquisition.series_hash,
     }
+
+
+def _as_given(volume: Volume) -> Acquisition:
+    """Return what an array and its affine tell of a scan."""
+    slices, row, column = slices_first(volume.affine)
+    mm = volume.spacing_mm
+    return Acquisition("array", volume.shape[slices], (mm[slices], mm[row], mm[column]))
 
 
 def measurements_to_csv(measurements: Measurements) -> str:
