@@ -9,7 +9,7 @@ from canalis.measurement.straight import GRID_MM, StraightLabels
 Floats = NDArray[np.float64]
 
 MIDLINE_MM = 3.0  # to each side: a dens is 9 to 10 mm wide
-ARCH_SIDE_MM = 6.0  # to each side: the posterior arch about its tubercle
+ARCH_SIDE_MM = 6.0  # to each side: an arch about its tubercle
 MOST = 0.5  # of the columns about the midline that a label fills where it counts
 DENS_SKIP_MM, DENS_TOP_MM = 3.0, 8.0  # below its tip, where a dens shows its own depth
 FULL_DEPTH_PERCENTILE = 75  # of the axis's depths below its dens: its body's, its front lip left out
@@ -20,6 +20,7 @@ USUAL_AXIS_SHARE = 1.45  # the same, in heights of the bodies below
 AXIS_SPREAD_MM = 2.5  # that the step may be from the usual place: two standard deviations of people
 STATION_MM = 0.5  # between straightened slices
 LEAST_RING_MM3 = 500.0  # of C1 in the scan, about a tenth of it, for its middle to mean anything
+LEAST_ARCH_MM3 = 150.0  # about the midline: a third of a thin arch, beside which the ring is a better guide
 USUAL_ARCH_MM = 9.0  # height of the posterior arch where it lacks: 8.7 mm (32123447)
 RING_LOOK_MM = 1.5  # beyond the ring's middle that must be in the scan
 RING_IN_SCAN = 0.9  # share of the straightened slices there that must be in the scan
@@ -91,8 +92,8 @@ def find_ring(straight: StraightLabels) -> tuple[tuple[float, float, float], boo
     Returns
     -------
     span : tuple of float
-        Upper edge of the arch, middle of the ring, lower edge; an arch that lacks, in front or behind,
-        does not move the middle.
+        Upper edge of the arch, its middle, lower edge. The middle lies midway between those of both arches on
+        the midline: the ring leans, and its lateral masses hang lower. Without one of them it is the ring's.
     whole : bool
         True where the scan goes on beyond the ring's middle.
     """
@@ -101,10 +102,12 @@ def find_ring(straight: StraightLabels) -> tuple[tuple[float, float, float], boo
     if weights.sum() * GRID_MM**2 * STATION_MM < LEAST_RING_MM3:
         return None
     along = straight.frame.along_mm
-    middle = float(np.average(along, weights=weights))
-    midline = np.abs(straight.left_mm) <= ARCH_SIDE_MM
-    behind = held[:, straight.back_mm > 0][:, :, midline].any(axis=(1, 2))
-    half = float(np.ptp(along[behind])) / 2 if behind.any() else USUAL_ARCH_MM / 2
+    midline = held[:, :, np.abs(straight.left_mm) <= ARCH_SIDE_MM]
+    arches = [midline[:, side].sum(axis=(1, 2)) for side in (straight.back_mm < 0, straight.back_mm > 0)]
+    seen = all(arch.sum() * GRID_MM**2 * STATION_MM >= LEAST_ARCH_MM3 for arch in arches)
+    middle = float(np.mean([np.average(along, weights=part) for part in (arches if seen else [weights])]))
+    behind = along[arches[1] > 0]
+    half = float(np.ptp(behind)) / 2 if len(behind) else USUAL_ARCH_MM / 2
     near = np.abs(along - middle) <= RING_LOOK_MM
     cut = bool((held[near] & ~straight.in_scan[near]).any())
     whole = not cut and bool(straight.in_scan[near].mean() > RING_IN_SCAN)
