@@ -96,6 +96,19 @@ def test_fused_vertebrae_are_never_named_surely(make_spine: Callable[..., Any], 
     assert not counted(make_spine(fused=(pair,), ribs=(12, 12)), 850.0, TOP)[1].naming.sure
 
 
+def test_an_axis_with_the_next_body_fused_to_it_is_never_named_surely(make_spine: Callable[..., Any]) -> None:
+    column, named = counted(make_spine(), FOOT, TOP)
+    assert named.naming.sure
+    axis, below, *others = column.vertebrae
+    fused = (replace(axis, bottom_mm=below.bottom_mm), *others)
+    longer = (column.below_dens_mm or 0.0) + below.bottom_mm - axis.bottom_mm
+    # The coarse pass may read a level too high all the way down, and its first rib with it.
+    misread = replace(column, vertebrae=fused, discs=column.discs[1:], below_dens_mm=longer)
+    assert len(fused) > misread.rib == T1 - C2
+    assert not name_levels(misread).naming.sure
+    assert "may be two" in name_levels(misread).naming.reason
+
+
 @pytest.mark.parametrize("canal_from_mm", [12.0, 24.0, 28.0])
 def test_a_dens_above_where_the_canal_is_first_seen_is_counted_from(
     make_spine: Callable[..., Any], canal_from_mm: float

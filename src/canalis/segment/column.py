@@ -39,6 +39,7 @@ LEAST_HEIGHT_MM: Final = 7.0
 LEAST_VOTES: Final = 5.0  # voxels of 2.5 mm that the coarse pass calls body, a millimetre: a third of a body
 LEAST_DENS_VOXELS: Final = 20  # of 2.5 mm; a whole dens has near 100
 LEAST_ON_C2: Final = 10  # where they belong to a body as tall as C2
+DENS_END_PERCENTILE: Final = 95  # of its voxels down the tube: a stray one below does not count
 DENS_ABOVE_MM: Final = (
     12.0  # the tube's upper end, where the tube begins at C2: above C3's it lies 25 or more
 )
@@ -105,6 +106,8 @@ class Column:
         How far the bodies' own planes fall for each mm to the front, millimetre by millimetre.
     votes : ndarray of shape (n, 10)
         What the coarse pass reads of levels in the bodies there.
+    below_dens_mm : float or None
+        From the lower end of what the coarse pass calls the dens to that of the vertebra that carries it.
     """
 
     vertebrae: tuple[Vertebra, ...]
@@ -113,6 +116,7 @@ class Column:
     discs: tuple[bool, ...] = ()
     slope: Floats = field(default_factory=lambda: np.zeros(1))
     votes: Floats = field(default_factory=lambda: np.zeros((1, LEVEL_CLASSES)))
+    below_dens_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +164,9 @@ def divide_column(classes: Classes, found: Located, tube: Tube) -> Column:
     vertebrae = tuple(v for segment in segments if (v := _vertebra(segment, body, votes, span)))
     seen = tuple(_has_disc(a.bottom_mm, b.top_mm, disc) for a, b in pairwise(vertebrae))
     dens = find_dens(vertebrae, classes, tube, dens_mm)
-    return Column(vertebrae, dens, _rib_of(vertebrae, dens, found, tube, slope), seen, slope, votes)
+    rib = _rib_of(vertebrae, dens, found, tube, slope)
+    below = None if dens is None else _below_dens_mm(vertebrae[dens], dens_mm)
+    return Column(vertebrae, dens, rib, seen, slope, votes, below)
 
 
 def _span(bony: Floats, votes: Floats) -> tuple[int, int]:
@@ -336,6 +342,13 @@ def _dens_by_name(vertebrae: tuple[Vertebra, ...], dens_mm: Floats) -> int | Non
             tall = vertebra.bottom_mm - vertebra.top_mm >= LEAST_C2_MM
             return i if dens_mm.size >= LEAST_DENS_VOXELS or tall else None
     return None
+
+
+def _below_dens_mm(axis: Vertebra, dens_mm: Floats) -> float | None:
+    """Return how far the axis reaches below what the coarse pass calls the dens, None with little of that."""
+    if dens_mm.size < LEAST_ON_C2:
+        return None
+    return axis.bottom_mm - float(np.percentile(dens_mm, DENS_END_PERCENTILE))
 
 
 def _rib_of(
