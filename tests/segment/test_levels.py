@@ -10,6 +10,7 @@ from canalis.segment.classes import Coarse
 from canalis.segment.column import Classes, Column, divide_column
 from canalis.segment.levels import C2, T1, Named, name_levels
 from canalis.segment.locate import Located
+from canalis.segment.passes import _hint_along
 from canalis.segment.tube import find_tube
 
 TOP = 1030.0
@@ -25,7 +26,7 @@ def counted_in(found: Located, hint_z: float | None = None) -> tuple[Column, Nam
     assert tube is not None
     classes = Classes(found.structure, found.grid, body=(Coarse.BODY, Coarse.DENS), disc=(Coarse.DISC,))
     column = divide_column(classes, found, tube)
-    hint = None if hint_z is None else float(tube.points_lps[0, 2] - hint_z)
+    hint = None if hint_z is None else _hint_along(("C2", hint_z), tube)
     return column, name_levels(column, hint_mm=hint)
 
 
@@ -199,6 +200,8 @@ def test_a_hint_against_the_dens_is_followed_but_not_sure(make_spine: Callable[.
     assert (named.naming.sure, named.naming.source, named.first) == (False, "hint", C2 - 1)
 
 
-def test_a_hint_beside_the_column_is_not_followed(make_spine: Callable[..., Any]) -> None:
-    _, named = counted(make_spine(), FOOT, TOP, hint_z=1025.0)
-    assert named.first is None
+@pytest.mark.parametrize("hint_z", [1025.0, 1500.0, 998.0, 872.0, 0.0])
+def test_a_hint_beyond_the_canal_is_not_followed(make_spine: Callable[..., Any], hint_z: float) -> None:
+    _, named = counted(make_spine(dens=False, ribs=(12, 12)), 880.0, 990.0, hint_z=hint_z)
+    assert (named.first, named.naming.sure) == (None, False)
+    assert "lies in no vertebra" in named.naming.reason

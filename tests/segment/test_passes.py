@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from canalis.errors import RefusedError
+from canalis.errors import MeasurementError, RefusedError
 from canalis.labels import FIRST_VERTEBRA, RESIDUAL_CANAL, VERTEBRA_WITHOUT_LEVEL
 from canalis.segment import passes
 from canalis.segment.classes import Coarse
@@ -67,6 +67,22 @@ def test_arches_go_by_their_place_where_levels_are_read_too_far_apart(
         y = 40 + spine.bow_mm * np.sin((spine.magnum_z - z) / 60) + 9.5
         k, row, column = np.rint(found.mask.to_index(np.array([3.0, y, z]))).astype(int)
         assert found.mask.labels[k, row, column] == FIRST_VERTEBRA + level
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        (("C2", 1500.0), r"inside the scan, z 8\d\d\.\d to 9\d\d\.\d mm, found z 1500\.0 mm"),
+        (("C2", -940.0), r"found z -940\.0 mm"),
+        (("C4", 940.0), "Expected a hint for C2, found one for C4"),
+    ],
+)
+def test_a_hint_that_no_scan_can_hold_is_refused_before_the_networks_look(
+    monkeypatch: pytest.MonkeyPatch, make_spine: Callable[..., Any], hint: tuple[str, float], said: str
+) -> None:
+    monkeypatch.setattr(passes, "locate", None)
+    with pytest.raises(MeasurementError, match=said):
+        passes.segment_with(make_spine().scan(881.0, 990.0), None, None, hint=hint)  # type: ignore[arg-type]
 
 
 def test_without_either_end_vertebrae_are_labelled_but_not_named(

@@ -37,6 +37,8 @@ def segment(
     ------
     RefusedError
         If no cervical vertebra is seen.
+    MeasurementError
+        If the hint is for another level than C2, or its height lies outside the scan.
     ModelError
         If the networks are missing or cannot be run.
     """

@@ -46,6 +46,8 @@ def segment_with(
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment a CT with networks that are loaded already (see :func:`canalis.segment.segment`)."""
+    if hint is not None:
+        _check_hint(hint, volume)
     tell = progress or (lambda what, done, whole: None)
     tell("Looking for the neck", 0, 1)
     found = locate(volume, coarse)
@@ -107,12 +109,26 @@ def _refuse_named_trunk(column: Column, named: Named) -> None:
         raise RefusedError(NO_NECK)
 
 
-def _hint_along(hint: tuple[str, float], tube: Tube) -> float:
-    """Return where along the tube the hint's level would put the middle of C2."""
+def _check_hint(hint: tuple[str, float], volume: Volume) -> None:
+    """Refuse a hint for another level than C2, or for a height that no voxel of the scan has."""
     level, z = hint
     if level != "C2":
         raise MeasurementError(f"Expected a hint for C2, found one for {level}. Give C2=Z in LPS mm.")
-    return float(np.interp(-z, -tube.points_lps[:, 2], np.arange(len(tube.points_lps))))
+    edges = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in volume.shape])).reshape(3, -1).T
+    heights = volume.to_lps(edges)[:, 2]
+    low, high = float(heights.min()), float(heights.max())
+    if not low <= z <= high:
+        raise MeasurementError(
+            f"Expected the hint for C2 inside the scan, z {low:.1f} to {high:.1f} mm, found z {z:.1f} mm. "
+            "Give the height of the middle of C2, C2=Z in LPS mm."
+        )
+
+
+def _hint_along(hint: tuple[str, float], tube: Tube) -> float:
+    """Return where along the tube the hint would put the middle of C2, below 0 and past its end beyond it."""
+    z, heights = hint[1], tube.points_lps[:, 2]
+    along = float(np.interp(-z, -heights, np.arange(len(heights))))
+    return along - max(z - float(heights[0]), 0.0) + max(float(heights[-1]) - z, 0.0)
 
 
 def _warnings(named: Named) -> tuple[ScanWarning, ...]:
