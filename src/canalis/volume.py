@@ -89,9 +89,10 @@ def slices_first(affine: NDArray[np.float64]) -> tuple[int, int, int]:
     Returns
     -------
     tuple of int
-        The axis of the slices, whatever place a file keeps them in; then those of rows and columns.
+        The axis that runs most from foot to head, whatever place a file keeps it in and however far apart
+        its voxels are; then the other two.
     """
-    along = int(np.abs(affine[2, :3]).argmax())
+    along = int(np.abs(affine[2, :3] / np.linalg.norm(affine[:3, :3], axis=0)).argmax())
     row, column = (axis for axis in range(3) if axis != along)
     return along, row, column
 
@@ -226,6 +227,11 @@ class Volume(_Grid):
         """
         hu, affine = reorder_axes(self.hu, self.affine, order=order, flip=flip)
         return replace(self, hu=cast(HounsfieldArray, hu), affine=affine)
+
+
+def slice_gap_mm(volume: Volume) -> float:
+    """Return how far apart a scan's voxels are along the body, mm."""
+    return volume.spacing_mm[slices_first(volume.affine)[0]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from canalis.segment.classes import Fine
 from canalis.segment.engine import Engine
 from canalis.segment.grids import AIR_HU, FINE_SPACING_MM, Grid, box_of, resample_hu
 from canalis.segment.tube import Tube
-from canalis.volume import Volume, slices_first
+from canalis.volume import Volume, slice_gap_mm
 
 SLICES_AT_ONCE: Final = 8
 MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0]))
@@ -100,11 +100,6 @@ def segment_finely(
         if progress is not None:
             progress(start + keep, slices)
     return FineMap(grid, *out)
-
-
-def slice_gap_mm(volume: Volume) -> float:
-    """Return how far apart a scan's voxels are along the body."""
-    return volume.spacing_mm[slices_first(volume.affine)[0]]
 
 
 def _window_at(grid: Grid, tube: Tube, k: float) -> tuple[slice, slice]:

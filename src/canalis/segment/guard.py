@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from canalis.labels import ANATOMICAL_CANAL, RESIDUAL_CANAL
-from canalis.volume import Mask, ScanWarning, Volume
+from canalis.volume import Mask, ScanWarning, Volume, slice_gap_mm, slices_first
 
 Blocks = NDArray[np.float32]
 
@@ -85,7 +85,7 @@ def why_no_ct(volume: Volume) -> ScanWarning | None:
 
 def slices_in_blocks(volume: Volume) -> Blocks:
     """Return every slice across the body as means of blocks of 4 mm, slices first, HU clipped."""
-    axis = _long_axis(volume)
+    axis = slices_first(volume.affine)[0]
     hu = np.moveaxis(volume.hu, axis, 0)
     sides = [
         max(round(BLOCK_MM / s), 1) if a != axis else 1
@@ -99,16 +99,6 @@ def slices_in_blocks(volume: Volume) -> Blocks:
         kept = np.clip(np.nan_to_num(plane.astype(np.float32), nan=LEAST_HU), LEAST_HU, MOST_HU)
         blocks[k] = kept.reshape(count[0], rows, count[1], columns).mean(axis=(1, 3))
     return blocks
-
-
-def _long_axis(volume: Volume) -> int:
-    """Return the volume's axis that runs most from foot to head."""
-    return int(np.abs(volume.affine[2, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)).argmax())
-
-
-def slice_gap_mm(volume: Volume) -> float:
-    """Return how far apart the slices across the body are."""
-    return float(volume.spacing_mm[_long_axis(volume)])
 
 
 def likeness(blocks: Blocks) -> float:
@@ -149,7 +139,7 @@ def slice_jumps(volume: Volume) -> list[ScanWarning]:
     jumps = known[change[known] > np.maximum(np.maximum(JUMP_RATIO * usual, great), JUMP_HU)]
     if not len(jumps):
         return []
-    axis = _long_axis(volume)
+    axis = slices_first(volume.affine)[0]
     heights = volume.affine[2, 3] + volume.affine[2, axis] * (jumps + 0.5)
     named = ", ".join(f"{z:.0f}" for z in heights[:4])
     message = (
@@ -274,7 +264,7 @@ def streaks_at_canal(index: NDArray[np.intp], hu: NDArray[np.float64], volume: V
     ndarray of shape (k, 3)
         The middle of each such slice of the canal, LPS+ mm.
     """
-    slices = index[:, _long_axis(volume)]
+    slices = index[:, slices_first(volume.affine)[0]]
     middles = []
     for number in np.unique(slices):
         own = slices == number
