@@ -17,9 +17,6 @@ from canalis.volume import Mask, ScanWarning, Volume, slice_gap_mm, slices_first
 
 Blocks = NDArray[np.float32]
 
-OUT_OF_RANGE_CODES: Final = ("metal-in-canal", "streaks-in-canal", "contrast-in-canal", "slice-jump")
-"""Codes after which a result is partial at best."""
-
 BLOCK_MM: Final = 4.0  # noise is averaged away in blocks of this side, anatomy is not
 LEAST_HU, MOST_HU = -1000.0, 1500.0
 FAT_BELOW_HU: Final = -30

@@ -1,10 +1,9 @@
 """The packaged networks: ONNX files, each with a card that says where it came from."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 NAMES: Final = ("coarse", "fine")
 
@@ -24,10 +23,3 @@ def model_hashes() -> dict[str, str]:
     """Return the SHA-256 of each network that is there, by name; loads none."""
     paths = {name: model_path(name) for name in NAMES}
     return {n: hashlib.sha256(p.read_bytes()).hexdigest() for n, p in paths.items() if p.exists()}
-
-
-def model_card(name: str) -> dict[str, Any]:
-    """Return what a network's card says, or nothing where there is no card."""
-    path = model_path(name).with_suffix(".json")
-    card: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return card
