@@ -44,6 +44,26 @@ class ScanWarning:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class NiftiGrid:
+    """How a NIfTI file keeps its voxels, for a label map that is to lie on the same ones.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the file's array: three axes, and any of length 1 after them.
+    affine_ras : ndarray of shape (4, 4)
+        Index in the file's own axis order to RAS+ mm, whatever unit the file counts in.
+    sform_code, qform_code : int
+        What the file's header says its affines lead to.
+    """
+
+    shape: tuple[int, ...]
+    affine_ras: NDArray[np.float64]
+    sform_code: int
+    qform_code: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Acquisition:
     """What is known of how a volume came to be, beside its voxels.
 
@@ -65,7 +85,9 @@ class Acquisition:
     warnings : tuple of ScanWarning
         What the reader noticed.
     files : tuple of str
-        Paths of the source files in slice order; kept out of every output.
+        Paths of the source files in slice order, or their names in a zip; kept out of every output.
+    nifti_grid : NiftiGrid or None
+        Of the NIfTI file it was read from.
     """
 
     kind: Literal["dicom", "nifti", "array"]
@@ -76,6 +98,7 @@ class Acquisition:
     resampled: bool = False
     warnings: tuple[ScanWarning, ...] = ()
     files: tuple[str, ...] = field(default=(), repr=False)
+    nifti_grid: NiftiGrid | None = None
 
 
 def slices_first(affine: NDArray[np.float64]) -> tuple[int, int, int]:

@@ -1,10 +1,12 @@
 import itertools
+import zipfile
 
 import nibabel
 import numpy as np
 import pytest
 
 from canalis.errors import GeometryError
+from canalis.read import read_volume
 from canalis.report.label_map import resample_labels, swap_lps_ras, write_label_map
 from canalis.volume import Acquisition, Mask
 
@@ -36,6 +38,10 @@ def assert_same_places(mask, image):
         assert after[label] == pytest.approx(before[label], abs=1e-3)
 
 
+def acquired(path):
+    return read_volume(path).acquisition
+
+
 def nifti_source(path, mask, order, flip):
     stored = mask.with_axes(order, flip)
     nibabel.save(nibabel.Nifti1Image(stored.labels.astype(np.int16), swap_lps_ras(stored.affine)), str(path))
@@ -47,13 +53,43 @@ def nifti_source(path, mask, order, flip):
 def test_a_nifti_input_gets_labels_on_its_own_grid(order, flip, tmp_path):
     mask = oblique_mask()
     source = nifti_source(tmp_path / "ct.nii", mask, order, flip)
-    acquisition = Acquisition("nifti", 3, (2.0, 0.6, 0.9), files=(str(tmp_path / "ct.nii"),))
+    acquisition = acquired(tmp_path / "ct.nii")
     write_label_map(tmp_path / "segmentation.nii.gz", mask, acquisition=acquisition)
     image = nibabel.load(tmp_path / "segmentation.nii.gz")
     assert image.shape == source.shape
     assert np.array_equal(image.affine, source.affine)
     assert image.get_data_dtype() == np.uint8
     assert np.array_equal(np.asarray(image.dataobj), np.asarray(source.dataobj))
+
+
+@pytest.mark.parametrize("member", ["ct.nii", "deep/in/ct.nii.gz"])
+def test_a_nifti_in_a_zip_gets_labels_on_its_own_grid_though_the_zip_is_gone(member, tmp_path):
+    mask = oblique_mask()
+    path = tmp_path / member.rpartition("/")[2]
+    source = nifti_source(path, mask, (1, 2, 0), (True, False, True))
+    with zipfile.ZipFile(tmp_path / "ct.zip", "w") as archive:
+        archive.write(path, member)
+    acquisition = acquired(tmp_path / "ct.zip")
+    expected = np.asarray(source.dataobj).copy()
+    path.unlink()
+    (tmp_path / "ct.zip").unlink()
+    write_label_map(tmp_path / "segmentation.nii.gz", mask, acquisition=acquisition)
+    image = nibabel.load(tmp_path / "segmentation.nii.gz")
+    assert np.array_equal(image.affine, source.affine)
+    assert np.array_equal(np.asarray(image.dataobj), expected)
+    codes = [int(h[name]) for h in (image.header, source.header) for name in ("sform_code", "qform_code")]
+    assert codes[:2] == codes[2:]
+
+
+def test_a_nifti_that_counts_in_micrometres_gets_labels_in_millimetres(tmp_path):
+    mask = oblique_mask()
+    stored = mask.with_axes((2, 1, 0), (False, False, False))
+    affine = np.diag([1000, 1000, 1000, 1]) @ swap_lps_ras(stored.affine)
+    image = nibabel.Nifti1Image(stored.labels.astype(np.int16), affine)
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, str(tmp_path / "ct.nii"))
+    write_label_map(tmp_path / "s.nii.gz", mask, acquisition=acquired(tmp_path / "ct.nii"))
+    assert_same_places(mask, nibabel.load(tmp_path / "s.nii.gz"))
 
 
 @pytest.mark.parametrize("flip", FLIPS)
@@ -74,7 +110,7 @@ def test_a_four_dimensional_file_with_one_volume_keeps_its_shape(tmp_path):
     stored = mask.with_axes((2, 1, 0), (False, False, False))
     image = nibabel.Nifti1Image(stored.labels[..., None], swap_lps_ras(stored.affine))
     nibabel.save(image, str(tmp_path / "ct.nii"))
-    acquisition = Acquisition("nifti", 3, (2.0, 0.6, 0.9), files=(str(tmp_path / "ct.nii"),))
+    acquisition = acquired(tmp_path / "ct.nii")
     write_label_map(tmp_path / "segmentation.nii.gz", mask, acquisition=acquisition)
     assert nibabel.load(tmp_path / "segmentation.nii.gz").shape == (5, 4, 3, 1)
 
@@ -86,7 +122,7 @@ def test_nothing_of_the_inputs_header_but_its_geometry_is_kept(tmp_path):
     source.header["descrip"] = b"DOE^JANE 1950"
     source.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"DOE^JANE"))
     nibabel.save(source, str(tmp_path / "named.nii"))
-    acquisition = Acquisition("nifti", 3, (2.0, 0.6, 0.9), files=(str(tmp_path / "named.nii"),))
+    acquisition = acquired(tmp_path / "named.nii")
     write_label_map(tmp_path / "segmentation.nii.gz", mask, acquisition=acquisition)
     image = nibabel.load(tmp_path / "segmentation.nii.gz")
     assert bytes(image.header["descrip"].item()).strip(b"\0") == b""
@@ -98,7 +134,7 @@ def test_a_mask_that_lies_elsewhere_than_the_file_is_refused(tmp_path):
     nifti_source(tmp_path / "ct.nii", mask, (2, 1, 0), (False,) * 3)
     moved = mask.affine.copy()
     moved[0, 3] += 0.4
-    acquisition = Acquisition("nifti", 3, (2.0, 0.6, 0.9), files=(str(tmp_path / "ct.nii"),))
+    acquisition = acquired(tmp_path / "ct.nii")
     with pytest.raises(GeometryError, match="on the grid of the NIfTI file"):
         write_label_map(tmp_path / "s.nii.gz", Mask(mask.labels, moved), acquisition=acquisition)
 

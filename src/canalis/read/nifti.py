@@ -28,6 +28,7 @@ from canalis.volume import (
     Acquisition,
     HounsfieldArray,
     Mask,
+    NiftiGrid,
     Progress,
     ScanWarning,
     Volume,
@@ -47,7 +48,7 @@ class _Image:
     affine: NDArray[np.float64]
     slope: float
     intercept: float
-    placed: bool
+    grid: NiftiGrid
 
 
 def read_nifti(file: ImageFile, progress: Progress | None = None) -> Volume:
@@ -74,7 +75,7 @@ def read_nifti(file: ImageFile, progress: Progress | None = None) -> Volume:
     """
     image = _load(file, progress)
     hu, said = _hounsfield(image)
-    if not image.placed:
+    if not (image.grid.sform_code or image.grid.qform_code):
         said.append(
             ScanWarning(
                 "orientation-unknown", "The file states no orientation; head, front and left are guessed."
@@ -89,9 +90,10 @@ def read_nifti(file: ImageFile, progress: Progress | None = None) -> Volume:
             spacing_mm=(spacing[slices], spacing[inside[0]], spacing[inside[1]]),
             warnings=tuple(said),
             files=(file.path,),
+            nifti_grid=image.grid,
         )
         return Volume(hu, image.affine, acquisition)
-    return _straightened(hu, image.affine, said, file.path, progress)
+    return _straightened(hu, image, said, file.path, progress)
 
 
 def read_label_map(path: Path) -> Mask:
@@ -127,13 +129,18 @@ def _load(file: ImageFile, progress: Progress | None) -> _Image:
         raise ReadError("The NIfTI file is truncated or damaged. Copy it again.") from error
     slope, intercept = header.get_slope_inter()
     unit = MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
-    to_mm = np.diag([unit, unit, unit, 1.0])
+    affine_ras = np.diag([unit, unit, unit, 1.0]) @ header.get_best_affine()
     return _Image(
         stored=stored,
-        affine=(RAS_TO_LPS @ to_mm @ header.get_best_affine())[:, [2, 1, 0, 3]],
+        affine=(RAS_TO_LPS @ affine_ras)[:, [2, 1, 0, 3]],
         slope=1.0 if slope is None else float(slope),
         intercept=0.0 if intercept is None else float(intercept),
-        placed=int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0,
+        grid=NiftiGrid(
+            shape=tuple(int(n) for n in header.get_data_shape()),
+            affine_ras=affine_ras,
+            sform_code=max(int(header["sform_code"]), 0),
+            qform_code=max(int(header["qform_code"]), 0),
+        ),
     )
 
 
@@ -217,12 +224,13 @@ def _right_angled(affine: NDArray[np.float64]) -> bool:
 
 def _straightened(
     hu: HounsfieldArray,
-    affine: NDArray[np.float64],
+    image: _Image,
     said: list[ScanWarning],
     path: str,
     progress: Progress | None,
 ) -> Volume:
     """Resample an image whose slices are stacked aslant, as a converter leaves a gantry tilt."""
+    affine = image.affine
     row, column = affine[:3, 1], affine[:3, 2]
     row_spacing, column_spacing = math.hypot(*row), math.hypot(*column)
     geometry = SliceGeometry(
@@ -242,5 +250,6 @@ def _straightened(
         resampled=True,
         warnings=(*said, *geometry_warnings(geometry)),
         files=(path,),
+        nifti_grid=image.grid,
     )
     return Volume(resample(hu[order], geometry, grid, progress), grid.affine, acquisition)

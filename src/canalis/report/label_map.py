@@ -5,13 +5,13 @@ their sign here.
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from canalis.errors import GeometryError
-from canalis.volume import Acquisition, Mask, reorder_axes
+from canalis.volume import Acquisition, Mask, NiftiGrid, reorder_axes
 
 LABEL_MAP_NAME: Final = "segmentation.nii.gz"
 SAME_GRID_TOLERANCE_MM: Final = 0.01  # a NIfTI header's float32 affine over 1000 slices stays below
@@ -33,7 +33,7 @@ def write_label_map(path: Path, mask: Mask, *, acquisition: Acquisition | None) 
         On the grid of the volume that was measured.
     acquisition : Acquisition or None
         How the volume was acquired. From NIfTI, the label map gets that file's shape, axis order and
-        affine; otherwise its axes are column, row, slice with the slice index growing to the head.
+        affine, in mm; otherwise its axes are column, row, slice with the slice index growing to the head.
 
     Raises
     ------
@@ -55,28 +55,20 @@ def write_label_map(path: Path, mask: Mask, *, acquisition: Acquisition | None) 
 def _as_stored(
     mask: Mask, acquisition: Acquisition | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], tuple[int, int]]:
-    if acquisition is not None and acquisition.kind == "nifti" and acquisition.files:
-        source = _opened(acquisition.files[0])
+    if acquisition is not None and acquisition.nifti_grid is not None:
+        grid = acquisition.nifti_grid
         labels = _on_grid(
-            mask, shape=source.shape[:3], affine_ras=source.affine, resampled=acquisition.resampled
+            mask, shape=grid.shape[:3], affine_ras=grid.affine_ras, resampled=acquisition.resampled
         )
-        return labels.reshape(source.shape), source.affine, _codes(source)
+        return labels.reshape(grid.shape), grid.affine_ras, _codes(grid)
     flip_slices = bool(mask.affine[2, 0] < 0)
     labels, affine = reorder_axes(mask.labels, mask.affine, order=(2, 1, 0), flip=(False, False, flip_slices))
     return labels, swap_lps_ras(affine), (1, 1)
 
 
-def _opened(file: str) -> Any:
-    """Return a NIfTI image, its voxels unread."""
-    import nibabel
-
-    return nibabel.load(file)
-
-
-def _codes(source: Any) -> tuple[int, int]:
+def _codes(grid: NiftiGrid) -> tuple[int, int]:
     """Return what the input's header says its sform and qform lead to; at least one must hold."""
-    sform, qform = int(source.header["sform_code"]), int(source.header["qform_code"])
-    return (sform or (0 if qform else 1)), qform
+    return (grid.sform_code or (0 if grid.qform_code else 1)), grid.qform_code
 
 
 def _on_grid(
