@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from canalis.labels import VERTEBRA_LABELS
-from canalis.segment.assemble import label_fine
+from canalis.segment.assemble import _shift, label_fine
 from canalis.segment.classes import LEVEL_CLASSES, Coarse, Fine
 from canalis.segment.column import Column, Vertebra
 from canalis.segment.fcn import FineMap
 from canalis.segment.grids import Grid
-from canalis.segment.levels import C1, C2, Named
+from canalis.segment.levels import C1, C2, T1, Named
 from canalis.segment.locate import Located
 from canalis.segment.segmentation import LevelNaming
 from canalis.segment.tube import Tube
@@ -54,3 +54,14 @@ def names_of_arches(tube, *, read_at_c1):
 @pytest.mark.parametrize("read_at_c1", [C1, C2])
 def test_the_arch_beside_the_dens_is_c1_however_the_coarse_pass_reads_it(tube, read_at_c1):
     assert names_of_arches(tube, read_at_c1=read_at_c1) == [VERTEBRA_LABELS["C1"], VERTEBRA_LABELS["C2"]]
+
+
+def test_bodies_below_t2_do_not_move_the_reading_where_some_bodies_have_no_votes():
+    """C7 to T3, of which C7 and T2 were given no votes; T1 is read as C7, T3 as T3 or below."""
+    read_as = (None, T1 - 1, None, LEVEL_CLASSES - 1)
+    bodies = tuple(
+        Vertebra(16.0 * i, 16.0 * i + 14, np.zeros(LEVEL_CLASSES) if r is None else np.eye(LEVEL_CLASSES)[r])
+        for i, r in enumerate(read_as)
+    )
+    column = Column(bodies, dens=None, rib=1, slope=np.zeros(64), votes=np.zeros((64, LEVEL_CLASSES)))
+    assert _shift(column, T1 - 1) == 1

@@ -189,9 +189,12 @@ def _read_well(along_mm: NDArray[np.float64], column: Column, first: int) -> NDA
 
 def _shift(column: Column, first: int) -> int:
     """Return by how much the network's reading of bodies differs from the count."""
-    apart = [first + i - int(v.votes.argmax()) for i, v in enumerate(column.vertebrae) if v.votes.sum() > 0]
-    usable = [a for i, a in enumerate(apart) if first + i < len(LEVELS)]
-    return int(np.median(usable)) if usable else 0
+    apart = [
+        first + i - int(v.votes.argmax())
+        for i, v in enumerate(column.vertebrae)
+        if v.votes.sum() > 0 and first + i < len(LEVELS)
+    ]
+    return int(np.median(apart)) if apart else 0
 
 
 def onto_scan(labels: NDArray[np.uint8], fine: FineMap, volume: Volume) -> Mask:
