@@ -47,7 +47,7 @@ def write(folder: Path, names: tuple[str, str], *, ap_mm: float, label: int) -> 
     affine = np.array([[0, 0, 0.8, -5.0], [0, 0.5, 0, 7.0], [2.0, 0, 0, 90.0], [0, 0, 0, 1]])
     write_label_map(folder / names[1], Mask(labels, affine), acquisition=None)
     planes = [{"level": "C4", "part": "body", "canal_ap_mm": ap_mm}]
-    record = {"levels": {"sure": True}, "planes": planes}
+    record = {"schema": "canalis.measurements/1", "levels": {"sure": True}, "planes": planes}
     (folder / names[0]).write_text(json.dumps(record), encoding="utf-8")
 
 
@@ -69,3 +69,25 @@ def test_folders_are_matched_by_name(tmp_path: Path) -> None:
 def test_folders_without_a_shared_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no truth for any"):
         evaluate_folders(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"schema": "canalis.meas', "cannot be read as JSON"),
+        ("[]", "Expected the schema canalis.measurements/1, found None"),
+        ('{"schema": "canalis.measurements/1"}', "Expected levels, and planes with level"),
+        ('{"schema": "canalis.measurements/1", "levels": null, "planes": []}', "Expected levels, and planes"),
+        ('{"schema": "canalis.measurements/1", "levels": {"sure": true}, "planes": [7]}', "and planes with"),
+    ],
+)
+@pytest.mark.parametrize("damaged", ["found/a/measurements.json", "truth/a/truth.json"])
+def test_a_damaged_record_is_named_with_its_folder(
+    tmp_path: Path, text: str, said: str, damaged: str
+) -> None:
+    write(tmp_path / "found" / "a", ("measurements.json", "segmentation.nii.gz"), ap_mm=12.5, label=14)
+    write(tmp_path / "truth" / "a", ("truth.json", "truth.nii.gz"), ap_mm=12.0, label=14)
+    (tmp_path / damaged).write_text(text, encoding="utf-8")
+    with pytest.raises(ReadError, match=said) as told:
+        evaluate_folders(tmp_path / "found", tmp_path / "truth")
+    assert str(Path(damaged).parent) in str(told.value)

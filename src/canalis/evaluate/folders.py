@@ -1,7 +1,6 @@
 """Folders of results against folders of truth."""
 
 import csv
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +11,7 @@ from canalis.errors import ReadError
 from canalis.evaluate.overlap import Overlap, compare_shapes
 from canalis.labels import ANATOMICAL_CANAL, OSSIFICATION, VERTEBRA_LABELS
 from canalis.read.nifti import read_label_map
+from canalis.report.record import read_record
 from canalis.volume import Mask
 
 RECORDS: Final = ("measurements.json", "truth.json")
@@ -70,14 +70,14 @@ def evaluate_folder(result: Path, truth: Path) -> Evaluation:
     Raises
     ------
     ReadError
-        If either folder lacks a file.
+        If either folder lacks a file, or one of them is damaged.
     GeometryError
         If the two label maps do not lie on the same voxels.
     """
-    found_record, true_record = _record(result), _record(truth)
+    found_answers, true_answers = _answers(result), _answers(truth)
     true = _label_map(truth)
     found = _label_map(result).on_grid_of(true)
-    pairs = _ap_pairs(found_record, true_record)
+    pairs = _ap_pairs(found_answers, true_answers)
     apart = [ours - theirs for theirs, ours in pairs]
     wrong, missing = level_errors(found, true)
     return Evaluation(
@@ -89,7 +89,7 @@ def evaluate_folder(result: Path, truth: Path) -> Evaluation:
         canal_ap_error_mm=float(np.mean(np.abs(apart))) if apart else None,
         levels_wrong=wrong,
         levels_missing=missing,
-        levels_sure=bool(found_record["levels"]["sure"]),
+        levels_sure=found_answers.sure,
         canal_ap_mm=pairs,
     )
 
@@ -133,12 +133,33 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _record(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What is compared of one record: whether names are sure, and canal AP by level and part."""
+
+    sure: bool
+    canal_ap_mm: dict[tuple[str, str], float]
+
+
+def _answers(folder: Path) -> _Answers:
     path = _first(folder, RECORDS)
     if path is None:
         raise ReadError(f"Expected {' or '.join(RECORDS)} in {folder}, found neither. Check the folder.")
-    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return record
+    try:
+        record = read_record(path)
+        lengths = {
+            (str(plane["level"]), str(plane["part"])): float(plane["canal_ap_mm"])
+            for plane in record["planes"]
+            if plane["level"] and plane["part"] != "worst" and plane["canal_ap_mm"] is not None
+        }
+        return _Answers(bool(record["levels"]["sure"]), lengths)
+    except ReadError as error:
+        raise ReadError(f"In {folder}: {error}") from None
+    except (KeyError, TypeError, ValueError):
+        raise ReadError(
+            f"Expected levels, and planes with level, part and canal_ap_mm, in {path}, found others. "
+            "Measure again, or copy the file again."
+        ) from None
 
 
 def _label_map(folder: Path) -> Mask:
@@ -152,17 +173,9 @@ def _overlap(found: Mask, true: Mask, labels: tuple[int, ...]) -> Overlap:
     return compare_shapes(np.isin(found.labels, labels), np.isin(true.labels, labels), true.spacing_mm)
 
 
-def _ap_pairs(found: dict[str, Any], true: dict[str, Any]) -> tuple[tuple[float, float], ...]:
+def _ap_pairs(found: _Answers, true: _Answers) -> tuple[tuple[float, float], ...]:
     """Return true and found canal AP of the planes that both records measure."""
-
-    def lengths(record: dict[str, Any]) -> dict[tuple[str, str], float]:
-        return {
-            (p["level"], p["part"]): p["canal_ap_mm"]
-            for p in record["planes"]
-            if p["level"] and p["part"] != "worst" and p["canal_ap_mm"] is not None
-        }
-
-    ours, theirs = lengths(found), lengths(true)
+    ours, theirs = found.canal_ap_mm, true.canal_ap_mm
     return tuple((theirs[key], ours[key]) for key in sorted(ours.keys() & theirs.keys()))
 
 
