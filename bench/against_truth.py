@@ -45,6 +45,8 @@ QUICK, FULL = 24, 300
 NOT_COMPARED = ("thickness_offset_mm", "thickness_canal_ap_mm", "confidence")
 PLANE_FIELDS = tuple(name for name in PLANE_NUMBERS if name not in NOT_COMPARED)
 NECK_FIELDS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm")
+WHOLE_FIELDS = (*NECK_FIELDS, "narrowest_residual_ap_mm", "k_line_distance_mm")
+"""Those with an interval fitted for the whole neck."""
 TYPES = ("continuous", "segmental", "mixed", "localized", None)
 SURGEONS_CUTS = (50.0, 60.0)  # percent: a ratio below one must not read above the other
 FAR_FROM_K_LINE_MM = 1.5
@@ -147,13 +149,18 @@ def summary(measured: Measurements) -> dict[str, Any]:
     )  # fmt: skip
     return {name: getattr(whole, name) for name in names} | {
         "double": whole.double_layer_sign.candidate,
-        "narrowest": measured.narrowest.residual_ap_mm,
+        "narrowest_residual_ap_mm": measured.narrowest.residual_ap_mm,
         "k_line": line.k_line,
         "k_line_distance_mm": line.k_line_distance_mm,
         "cobb": line.c2_c7_cobb_deg,
-        "uncertainty": whole.uncertainty | line.uncertainty,
+        "uncertainty": whole.uncertainty | line.uncertainty | _narrowest_interval(measured),
         "apart": [dataclasses.asdict(thing) for thing in measured.apart],
     }
+
+
+def _narrowest_interval(measured: Measurements) -> dict[str, float]:
+    half = measured.narrowest.uncertainty
+    return {} if half is None else {"narrowest_residual_ap_mm": half}
 
 
 def pairs(rows: Iterable[dict[str, Any]], name: str, *, parts: str = "") -> np.ndarray:
@@ -233,7 +240,7 @@ def coverage(rows: list[dict[str, Any]]) -> dict[str, float]:
         table = table[np.isfinite(table[:, 2]) & (table[:, 2] > 0)] if len(table) else table
         if len(table):
             shares[name] = float((np.abs(table[:, 1] - table[:, 0]) <= table[:, 2]).mean())
-    for name in (*NECK_FIELDS, "k_line_distance_mm", "cobb"):
+    for name in (*WHOLE_FIELDS, "cobb"):
         own = "c2_c7_cobb_deg" if name == "cobb" else name
         held = [
             abs(row["found"][name] - row["truth"][name]) <= row["found"]["uncertainty"][own]

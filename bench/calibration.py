@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from against_truth import NECK_FIELDS, PLANE_FIELDS, coverage
+from against_truth import PLANE_FIELDS, WHOLE_FIELDS, coverage
 from canalis.measurement.uncertainty import FITTED_NETWORK, HALF_MILLIMETRE, confidence
 from canalis.segment.models import model_hashes
 
@@ -43,7 +43,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def errors_and_halves(rows: list[dict[str, Any]], name: str) -> Floats:
     """Return the size of each error and half of its interval, shape (n, 2)."""
-    if name in NECK_FIELDS or name == "k_line_distance_mm":
+    if name in WHOLE_FIELDS:
         found = [
             (row["found"][name] - row["truth"][name], row["found"]["uncertainty"][name])
             for row in rows
@@ -136,7 +136,7 @@ def main() -> None:
     factors = refit(rows)
     now, then = coverage(rows), coverage(with_factors(rows, factors))
     print(f"{len(rows)} necks\n{'field':34} {'n':>4} {'factor':>7} {'held':>6} {'new':>6} {'held':>6}")
-    for name in (*PLANE_FIELDS, *NECK_FIELDS, "k_line_distance_mm"):
+    for name in (*PLANE_FIELDS, *WHOLE_FIELDS):
         if name in now:
             n = len(errors_and_halves(rows, name))
             old, new = FITTED_NETWORK.get(name, 1.0), factors.get(name, 1.0)

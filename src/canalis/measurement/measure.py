@@ -9,7 +9,7 @@ from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
 from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses, tell_of_thin_masses, too_thin
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
-from canalis.measurement.plane_measures import LARGEST_PIXEL_MM, measure_planes
+from canalis.measurement.plane_measures import measure_planes
 from canalis.measurement.summary import (
     counted_masses,
     find_narrowest,
@@ -75,7 +75,6 @@ def measure_segmentation(
     counted = counted_masses(neck)
     metal, metal_warnings = find_metal(neck, volume)
     wall = fit_wall(neck)
-    fine = max(r.pixel_mm for r in neck.resolution) <= LARGEST_PIXEL_MM
     naming = _naming(segmentation.levels, planes)
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
@@ -83,10 +82,8 @@ def measure_segmentation(
         opened_levels=neck.opened,
         levels=naming,
         planes=planes,
-        narrowest=find_narrowest(planes),
-        ossification=summarize_ossification(
-            neck, planes, lengths=fine, double=find_double_layer(neck, counted, volume)
-        ),
+        narrowest=find_narrowest(planes, soft=neck.edges.soft),
+        ossification=summarize_ossification(neck, planes, double=find_double_layer(neck, counted, volume)),
         alignment=measure_alignment(neck, segmentation.mask, volume),
         apart=find_apart(neck, counted, volume) + metal,
         warnings=(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from canalis.measurement.alignment import canal_turn_deg, cobb_angle_deg, k_line_distances
 from canalis.measurement.endplates import find_lower_endplate
 from canalis.measurement.geometry import NeckGeometry
-from canalis.measurement.masses import MassProfile, crosses, involved_runs, involves
+from canalis.measurement.masses import MassProfile, crosses, involves
 from canalis.measurement.measurements import (
     Alignment,
     DoubleLayerSign,
@@ -18,7 +18,7 @@ from canalis.measurement.measurements import (
     PlaneMeasurement,
     Point,
 )
-from canalis.measurement.plane_measures import as_point
+from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, as_point
 from canalis.measurement.shape import compression_angle_deg, hill_or_plateau
 from canalis.measurement.types import (
     INVOLVED_HEIGHT_MM,
@@ -27,7 +27,13 @@ from canalis.measurement.types import (
     type_of_mass,
     type_of_patient,
 )
-from canalis.measurement.uncertainty import INTERVAL, edge_error_mm, fitted, length_interval_mm
+from canalis.measurement.uncertainty import (
+    INTERVAL,
+    edge_error_mm,
+    fitted,
+    length_interval_mm,
+    narrowest_interval_mm,
+)
 from canalis.measurement.vertebrae import Zone
 from canalis.volume import Mask, Volume
 
@@ -50,17 +56,22 @@ def zone_at(zones: tuple[Zone, ...], along_mm: float) -> Zone | None:
     return None
 
 
-def find_narrowest(planes: tuple[PlaneMeasurement, ...]) -> Narrowest:
-    """Return the least residual AP of all planes; None where no plane has one."""
+def find_narrowest(planes: tuple[PlaneMeasurement, ...], *, soft: bool) -> Narrowest:
+    """Return the least residual AP of all planes; None where no plane has one.
+
+    ``soft`` as in :func:`canalis.measurement.uncertainty.edge_error_mm`.
+    """
     held = [plane for plane in planes if plane.residual_ap_mm is not None]
     if not held:
         return Narrowest(None, None, None, None)
     least = min(held, key=lambda plane: (plane.residual_ap_mm or 0.0, plane.part == "worst"))
-    return Narrowest(least.residual_ap_mm, least.uncertainty.get("residual_ap_mm"), least.level, least.part)
+    half = least.uncertainty.get("residual_ap_mm")
+    interval = None if half is None else narrowest_interval_mm(half, soft=soft)
+    return Narrowest(least.residual_ap_mm, interval, least.level, least.part)
 
 
 def summarize_ossification(
-    neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], *, lengths: bool, double: DoubleLayerSign
+    neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], *, double: DoubleLayerSign
 ) -> Ossification:
     """Return the ossification of the whole neck.
 
@@ -70,8 +81,6 @@ def summarize_ossification(
         The neck laid out.
     planes : tuple of PlaneMeasurement
         The worst place last.
-    lengths : bool
-        False where pixels are too coarse for lengths.
     double : DoubleLayerSign
         As found in the CT.
 
@@ -83,6 +92,8 @@ def summarize_ossification(
     masses = counted_masses(neck)
     if not masses:
         return _none_found(neck)
+    unsized = why_no_sizes(neck, masses)
+    lengths = unsized is None
     along = neck.frame.along_mm
     profile = np.max([mass.thickness_mm for mass in masses], axis=0)
     bodies = tuple(Span(v.upper_mm, v.lower_mm) for v in neck.vertebrae if v.part == "body")
@@ -108,9 +119,9 @@ def summarize_ossification(
         peak_level=_name_at(neck.zones, float(along[peak])),
         op_index=index,
         op_grade=None if index is None else 1 + (index >= GRADE_2_FROM) + (index >= GRADE_3_FROM),
-        max_thickness_mm=float(profile.max()) if lengths else None,
-        max_occupying_ratio_percent=_greatest_ratio(planes),
-        width_mm=float(neck.mass_edges.width_mm.max()) if lengths else None,
+        max_thickness_mm=float(profile[neck.sections.whole].max(initial=0.0)) if lengths else None,
+        max_occupying_ratio_percent=_greatest_ratio(planes) if lengths else None,
+        width_mm=float(neck.mass_edges.width_mm[profile > 0].max()) if lengths else None,
         volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
         length_mm=max(mass.extent.length_mm for mass in masses) if lengths else None,
         side=_side(neck, peak),
@@ -118,10 +129,32 @@ def summarize_ossification(
         shape=hill_or_plateau(profile, along),
         double_layer_sign=double,
         masses=tuple(_as_mass(mass, bodies, neck) for mass in masses) if lengths else (),
-        uncertainty=_intervals(neck, planes, peak) if lengths else {},
-        reasons={} if lengths else dict.fromkeys(_LENGTHS, "Pixels are over 1.5 mm."),
+        uncertainty=_intervals(neck, masses, planes, peak) if lengths else {},
+        reasons={} if unsized is None else dict.fromkeys(_LENGTHS, unsized),
     )
     return _with_reasons(summary)
+
+
+def why_no_sizes(neck: NeckGeometry, masses: list[MassProfile]) -> str | None:
+    """Return why no length or volume of masses can be given, or None where they can.
+
+    Parameters
+    ----------
+    neck : NeckGeometry
+        The neck laid out.
+    masses : list of MassProfile
+        Those that count.
+    """
+    pixel = max(resolution.pixel_mm for resolution in neck.resolution)
+    if pixel > LARGEST_PIXEL_MM:
+        return f"Pixels are over {LARGEST_PIXEL_MM} mm."
+    held = np.flatnonzero(np.max([mass.thickness_mm for mass in masses], axis=0) > 0)
+    gap = max(neck.resolution[at].gap_mm for at in held)
+    if gap > LARGEST_GAP_MM:
+        return f"Slices lie {gap:.1f} mm apart where the ossification is; lengths need gaps of 3 mm or less."
+    if neck.hidden[held].any():
+        return "Metal in or at the canal, or streaks across it, hide a part of the ossification."
+    return None
 
 
 _LENGTHS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm")
@@ -171,7 +204,7 @@ def _with_reasons(summary: Ossification) -> Ossification:
 
 
 def worst_index(neck: NeckGeometry) -> int:
-    """Return the place of the profile with the greatest occupying ratio, or else the least canal AP.
+    """Return the place with the greatest occupying ratio of a mass that counts, or else the least canal AP.
 
     Looked for from C1's arch, or the first body, to the lower end of the last.
     """
@@ -181,7 +214,8 @@ def worst_index(neck: NeckGeometry) -> int:
         whole &= (along >= neck.zones[0].middle_mm) & (along <= neck.zones[-1].lower_mm)
     if not whole.any():
         return len(ap) // 2
-    ratio = np.where(whole, profile_ratio(neck), 0.0)
+    counted = np.any([mass.thickness_mm > 0 for mass in counted_masses(neck)], axis=0)
+    ratio = np.where(whole & counted, profile_ratio(neck), 0.0)
     return int(np.argmax(ratio)) if ratio.max() > 0 else int(np.argmin(np.where(whole, ap, np.inf)))
 
 
@@ -258,7 +292,9 @@ def _as_mass(mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry) ->
     )
 
 
-def _intervals(neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], peak: int) -> dict[str, float]:
+def _intervals(
+    neck: NeckGeometry, masses: list[MassProfile], planes: tuple[PlaneMeasurement, ...], peak: int
+) -> dict[str, float]:
     edge = edge_error_mm(neck.resolution[peak], soft=neck.edges.soft)
     gap = max(resolution.gap_mm for resolution in neck.resolution)
     intervals = {
@@ -269,7 +305,7 @@ def _intervals(neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...], peak: i
     worst = planes[-1].uncertainty.get("occupying_ratio_percent") if planes else None
     if worst is not None:
         intervals["max_occupying_ratio_percent"] = worst
-    volume = sum(mass.volume_mm3 for mass in neck.masses)
+    volume = sum(mass.volume_mm3 for mass in masses)
     thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
     intervals["volume_mm3"] = INTERVAL * volume * edge / thick
     return fitted(intervals, soft=neck.edges.soft)
@@ -300,7 +336,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask, volume: Volume | None) -> 
         return Alignment(c2_c7_cobb_deg=cobb, uncertainty=uncertainty, reasons=reasons)
     ends = (as_point(line[0]), as_point(line[1]))
     distances = k_line_distances(line, neck.sections, neck.mass_edges)
-    counted = np.isfinite(distances) & _in_counted_masses(neck)
+    counted = np.isfinite(distances) & _in_counted_masses(neck) & neck.sections.whole
     if not counted.any():
         reasons |= dict.fromkeys(("k_line", "k_line_distance_mm"), "There is no mass between C2 and C7.")
         return Alignment(c2_c7_cobb_deg=cobb, k_line_lps_mm=ends, uncertainty=uncertainty, reasons=reasons)
@@ -308,6 +344,9 @@ def measure_alignment(neck: NeckGeometry, mask: Mask, volume: Volume | None) -> 
     at = int(np.flatnonzero(counted)[np.argmin(distances[counted])])
     half = length_interval_mm(edge_error_mm(neck.resolution[at], soft=neck.edges.soft))
     half = fitted({"k_line_distance_mm": half}, soft=neck.edges.soft)["k_line_distance_mm"]
+    if least > -half and (hidden := _hidden_along(neck)):
+        reasons |= dict.fromkeys(("k_line", "k_line_distance_mm"), hidden)
+        return Alignment(c2_c7_cobb_deg=cobb, k_line_lps_mm=ends, uncertainty=uncertainty, reasons=reasons)
     uncertainty["k_line_distance_mm"] = half
     sign: Literal["positive", "negative", "borderline"] = "positive" if least > 0 else "negative"
     return Alignment(
@@ -325,6 +364,17 @@ COBB_INTERVAL_DEG = 3.2  # fitted as uncertainty.FITTED: endplates are curved, s
 COBB_MOST_APART_DEG = 30.0
 """From the canal's own turn, beyond which an endplate was not found (chosen): on 20 validation necks they lie
 0.1 to 14 degrees apart, on 14 planning CTs 1 to 18; on a neck whose endplates were found wrongly 56."""
+
+
+def _hidden_along(neck: NeckGeometry) -> str | None:
+    """Return why a mass between C2 and C7 may be farther back than any that is seen, or None."""
+    ends = [v.middle_mm for v in neck.vertebrae if v.name in ("C2", "C7")]
+    along = neck.frame.along_mm
+    if not neck.hidden[(along >= min(ends)) & (along <= max(ends))].any():
+        return None
+    return (
+        "Metal or streaks hide a part of the canal between C2 and C7, where ossification may cross the line."
+    )
 
 
 def _in_counted_masses(neck: NeckGeometry) -> NDArray[np.bool_]:
@@ -396,8 +446,3 @@ def _k_line(neck: NeckGeometry, reasons: dict[str, str]) -> Floats | None:
 def points_of(places: Floats) -> tuple[Point, ...]:
     """Return an array of shape (n, 3) as points."""
     return tuple(as_point(place) for place in places)
-
-
-def longest_run(profile: Floats, along: Floats) -> Span | None:
-    """Return the longest stretch at least 1 mm thick."""
-    return max(involved_runs(profile, along), key=lambda run: run.length_mm, default=None)

@@ -48,12 +48,13 @@ FITTED: Mapping[str, float] = {
     "width_mm": 3.4,
     "volume_mm3": 1.2,
     "length_mm": 1.3,
+    "narrowest_residual_ap_mm": 2.9,
     "k_line_distance_mm": 1.9,
 }
 """By what each field's interval is scaled so that it holds the truth 95 times in 100, on 28 phantoms with
 validation seeds 1,000,000 on, 0.4 mm pixels, slices of 0.6 to 2 mm, from true label maps. Width's is large
 because rims thinner than 0.2 mm are not seen; masses with a double layer are left out of bone and area.
-Torg's is from 30 of the phantoms whose walls bulge."""
+Torg's is from 30 of the phantoms whose walls bulge, the narrowest's from 37 (1000200 to 1000236)."""
 
 FITTED_NETWORK: Mapping[str, float] = {
     "canal_ap_mm": 1.4,
@@ -73,11 +74,14 @@ FITTED_NETWORK: Mapping[str, float] = {
     "width_mm": 1.41,
     "volume_mm3": 0.62,
     "length_mm": 3.2,
+    "narrowest_residual_ap_mm": 3.29,
     "k_line_distance_mm": 0.65,
 }
 """The same where the outline is a network's: fitted by bench/calibration.py on 169 validation necks; of
 fields of ossification (378 planes, 127 necks) the geometric mean with what stood here before, fitted on 48.
-The greatest ratio is that of the worst plane, and so is its interval."""
+The greatest ratio is that of the worst plane, and so is its interval. The narrowest place is the least of
+many planes: it is chosen where residual AP comes out too small, so that the plane's own interval held it on
+80 necks of 100 (docs/decisions/0090)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,25 @@ def fitted(intervals: Mapping[str, float], *, soft: bool = False) -> dict[str, f
     """Return intervals by field, each scaled by its fitted factor; ``soft`` as in `edge_error_mm`."""
     factors = FITTED_NETWORK if soft else FITTED
     return {name: factors.get(name, 1.0) * half for name, half in intervals.items()}
+
+
+def narrowest_interval_mm(plane_half_mm: float, *, soft: bool) -> float:
+    """Return half of the interval of the least residual AP of a neck.
+
+    Parameters
+    ----------
+    plane_half_mm : float
+        Half of the interval of residual AP on the plane where it is least, from :func:`fitted`.
+    soft : bool
+        As in :func:`edge_error_mm`.
+
+    Returns
+    -------
+    float
+        Wider, since that plane was chosen among many.
+    """
+    factors = FITTED_NETWORK if soft else FITTED
+    return plane_half_mm * factors["narrowest_residual_ap_mm"] / factors["residual_ap_mm"]
 
 
 def confidence(ap_interval_mm: float) -> float:

@@ -1,0 +1,71 @@
+"""What is said of the whole neck comes from masses that count, on planes that are measured."""
+
+import numpy as np
+import pytest
+
+from canalis.measurement import measure_segmentation
+from canalis.measurement.uncertainty import FITTED, narrowest_interval_mm
+
+from .conftest import BODY_MM, Growth, NeckPlan, body_top
+
+
+def at(measured, level, part):
+    return next(p for p in measured.planes if (p.level, p.part) == (level, part))
+
+
+PLATE = Growth(body_top(2) - 6, body_top(3) + 10, 3.2)  # C4/5 to C6
+LOW = Growth(body_top(1) + 5, body_top(1) + 7.2, 6.0, width_mm=14.0)  # too low to involve C4, and wider
+
+
+def test_a_mass_too_low_to_count_makes_neither_the_worst_place_nor_the_greatest_sizes(make_neck):
+    both = measure_segmentation(*make_neck(NeckPlan(growths=(PLATE, LOW), spacing_mm=(0.5, 0.45, 0.4))))
+    alone = measure_segmentation(*make_neck(NeckPlan(growths=(PLATE,), spacing_mm=(0.5, 0.45, 0.4))))
+    assert [thing.kind for thing in both.apart] == ["osteophyte"]
+    for name in ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm"):
+        assert getattr(both.ossification, name) == pytest.approx(getattr(alone.ossification, name), rel=0.02)
+    assert both.planes[-1].level == alone.planes[-1].level
+
+
+def test_a_neck_with_nothing_that_counts_has_its_worst_place_where_the_canal_is_narrowest(make_neck):
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(LOW,), spacing_mm=(0.5, 0.45, 0.4))))
+    assert measured.ossification.present is False
+    least = min(plane.canal_ap_mm for plane in measured.planes)
+    assert measured.planes[-1].canal_ap_mm == pytest.approx(least, abs=0.1)
+
+
+def test_slices_too_far_apart_for_a_plane_give_no_size_of_the_whole(make_neck):
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(PLATE,), spacing_mm=(4.0, 0.45, 0.4))))
+    whole = measured.ossification
+    assert whole.present is True
+    for name in ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm"):
+        assert getattr(whole, name) is None
+        assert "4.0 mm apart" in whole.reasons[name]
+        assert name not in whole.uncertainty
+
+
+def test_a_mass_that_metal_hides_in_part_has_no_size_and_no_k_line(make_neck):
+    bodies = ("C2", "C3", "C4", "C5", "C6", "C7")
+    plan = NeckPlan(bodies=bodies, growths=(Growth(body_top(2) - 8, body_top(3) + 8, 3.0),))
+    segmentation, volume = make_neck(plan)
+    clear = measure_segmentation(segmentation, volume)
+    assert clear.alignment.k_line == "positive"
+    assert clear.ossification.max_thickness_mm is not None
+    center = np.array(at(clear, "C4", "body").center_lps_mm)
+    hidden = measure_segmentation(segmentation, volume, hidden_lps=center[None])
+    assert hidden.ossification.present is True
+    assert hidden.ossification.max_thickness_mm is None
+    assert "hide" in hidden.ossification.reasons["max_thickness_mm"]
+    assert hidden.alignment.k_line is None
+    assert "hide" in hidden.alignment.reasons["k_line"]
+
+
+def test_the_narrowest_place_is_less_sure_than_its_plane(make_neck):
+    growth = Growth(body_top(1) - 4, body_top(1) + BODY_MM, 4.0)
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(growth,))))
+    plane = min(measured.planes, key=lambda p: p.residual_ap_mm)
+    assert measured.narrowest.residual_ap_mm == plane.residual_ap_mm
+    half = plane.uncertainty["residual_ap_mm"]
+    wider = FITTED["narrowest_residual_ap_mm"] / FITTED["residual_ap_mm"]
+    assert narrowest_interval_mm(half, soft=False) == pytest.approx(half * wider)
+    assert measured.narrowest.uncertainty == pytest.approx(half * wider)
+    assert wider > 2
