@@ -13,8 +13,10 @@ import time
 import pytest
 
 from canalis.batch.local import measure_here
-from canalis.batch.results import Settings, alone_in
+from canalis.batch.results import Settings, alone_in, case_folder
+from canalis.batch.run import run_batch
 from canalis.batch.studies import Study
+from canalis.batch.worker import Outcome
 from canalis.chain import Options, measure_to_folder
 from canalis.cohort.imaging import read_imaging
 from canalis.errors import OutputError
@@ -154,6 +156,35 @@ def test_other_inputs_are_refused_or_measured_again_when_told(studies, batch, tm
     assert (out / "P01" / "run.json").stat().st_mtime_ns == kept
     assert (out / "P00" / "measurements.json").read_bytes() == first
     assert folders(out) == ["P00", "P01"]
+
+
+def refused_by_hand(study, out, settings):
+    with case_folder(study, out, settings) as beside:
+        beside.mkdir()
+        record = {"status": "refused", "warnings": [{"code": "all-air", "message": "Nothing but air."}]}
+        (beside / "measurements.json").write_text(json.dumps(record))
+        (beside / "run.json").write_text(json.dumps({"input_hash": settings.version}))
+
+
+def test_overwriting_that_is_stopped_gives_no_row_to_what_another_version_measured(table, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    studies = [Study(case, tmp_path / f"{case}.nii.gz") for case in ("A", "B", "C")]
+    for study in studies:
+        refused_by_hand(study, out, Settings(version="0.0.1"))
+
+    def stopped(todo, out, settings):
+        refused_by_hand(todo[0], out, settings)
+        yield Outcome(todo[0].case, "done")
+        yield Outcome(todo[1].case, "failed", "read-error", "Gone.")
+        raise KeyboardInterrupt
+
+    summary = run_batch(studies, out, Settings(version="0.0.2"), stopped, overwrite=True)
+    assert (summary.counts, summary.interrupted) == ({"refused": 1, "failed": 1, "waiting": 1}, True)
+    rows = table(out)
+    assert [rows[case]["status"] for case in "ABC"] == ["refused", "failed", "waiting"]
+    assert [rows[case]["input_hash"] for case in "ABC"] == ["0.0.2", "", ""]
+    assert done_in(out) == ["A", "B", "C"]
 
 
 def test_ctrl_c_keeps_what_is_done_and_leaves_no_half(studies, start, table, tmp_path):

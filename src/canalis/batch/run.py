@@ -145,7 +145,8 @@ def run_batch(
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            counts = write_table(out, [study.case for study in studies], failures)
+            ready = {study.case for study in studies if state_of(study, out, settings) == "done"}
+            counts = write_table(out, [study.case for study in studies], failures, done=ready)
             clear_working(out)
             _write_record(out, record | {"counts": counts, "seconds": time.monotonic() - start})
     return Summary(counts, kept, interrupted)

@@ -1,7 +1,7 @@
 """``cases.csv``: a row a case, the columns named after the fields of ``measurements.json``."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,9 @@ HEADERS: Final = (
 )
 
 
-def write_table(out: Path, cases: Sequence[str], failures: Mapping[str, Outcome]) -> dict[str, int]:
+def write_table(
+    out: Path, cases: Sequence[str], failures: Mapping[str, Outcome], *, done: Collection[str]
+) -> dict[str, int]:
     """Write ``cases.csv`` from the cases' own results.
 
     Parameters
@@ -55,13 +57,16 @@ def write_table(out: Path, cases: Sequence[str], failures: Mapping[str, Outcome]
         In the order of the rows.
     failures : mapping of str to Outcome
         The cases that failed in this run.
+    done : collection of str
+        The cases whose folder holds what this batch asks for. A folder left by other settings or from
+        another input gives no row of its own.
 
     Returns
     -------
     dict of str to int
         How many cases have each status: measured, partial, refused, failed, waiting.
     """
-    rows = [_row(out / case, case, failures.get(case)) for case in cases]
+    rows = [_row(out / case, case, failures.get(case), done=case in done) for case in cases]
     text = write_csv(HEADERS, [[_cell(row.get(header)) for header in HEADERS] for row in rows])
     (out / WORKING).mkdir(exist_ok=True)
     fresh = out / WORKING / FILE
@@ -73,10 +78,10 @@ def write_table(out: Path, cases: Sequence[str], failures: Mapping[str, Outcome]
     return counts
 
 
-def _row(folder: Path, case: str, failure: Outcome | None) -> dict[str, Any]:
+def _row(folder: Path, case: str, failure: Outcome | None, *, done: bool) -> dict[str, Any]:
     if failure is not None:
         return {"case": case, "status": "failed", "error_code": failure.code, "error": failure.message}
-    if not folder.exists():
+    if not done:
         return {"case": case, "status": "waiting"}
     found = json.loads((folder / "measurements.json").read_text(encoding="utf-8"))
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
