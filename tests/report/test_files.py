@@ -61,3 +61,12 @@ def test_the_report_is_imported_without_the_libraries_it_may_never_need():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.replace("'", "").strip("[]\n").split(", "))
     assert not loaded & {"matplotlib", "weasyprint", "highdicom", "nibabel", "jinja2", "pydantic"}
+
+
+def test_an_error_without_a_number_is_told_in_its_own_words(neck, tmp_path, monkeypatch):
+    def full(*_arguments, **_named):
+        raise OSError("the share is gone")
+
+    monkeypatch.setattr("canalis.report.files.write_label_map", full)
+    with pytest.raises(OutputError, match="Cannot write the result: the share is gone"):
+        write(tmp_path, neck)

@@ -74,7 +74,9 @@ def write_report(
                 software=software,
             )
     except OSError as error:
-        raise OutputError(f"Cannot write the result: {error.strerror}. Give another folder.") from error
+        raise OutputError(
+            f"Cannot write the result: {error.strerror or error}. Give another folder."
+        ) from error
 
 
 def write_record(folder: Path, *, measurements: Measurements, volume: Volume, software: Software) -> None:
