@@ -14,6 +14,7 @@ from canalis.report.comparison import compare
 from canalis.report.comparison_files import compare_to_folder
 from canalis.report.comparison_page import make_comparison_page, read_pictures
 from canalis.segment.segmentation import LevelNaming
+from canalis.volume import ScanWarning
 
 GAIN = {"C3": 3.1, "C3/4": 3.6, "C4": 4.2, "C4/5": 4.4, "C5": 4.0}
 
@@ -245,3 +246,28 @@ def test_the_command_says_in_one_line_what_is_missing(results, tmp_path):
     assert "Expected measurements.json" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def operated(measurements, **sizes):
+    """Return a result whose ring was opened, its greatest ratio 30 %."""
+    ossification = replace(measurements.ossification, max_occupying_ratio_percent=30.0, **sizes)
+    warning = ScanWarning("opened-ring", "The ring of bone is open at the back of C3, C4, C5.", "C3")
+    return replace(measurements, ossification=ossification, warnings=(warning,))
+
+
+def test_a_ratio_that_fell_because_the_canal_was_opened_says_so(neck):
+    comparison = compare(neck.measurements, operated(neck.measurements))
+    page = make_comparison_page(comparison, before={}, after={}).replace("\u00a0", " ")
+    assert "the occupying ratio fell because the canal was opened" in page
+    assert [w.code for w in comparison.warnings].count("opened-ring") == 1
+    thinner = compare(neck.measurements, operated(neck.measurements, max_thickness_mm=1.5))
+    assert "fell because" not in " ".join(w.message for w in thinner.warnings)
+    both = compare(operated(neck.measurements), operated(neck.measurements))
+    assert "opened-ring" not in {w.code for w in both.warnings}
+
+
+def test_the_change_of_a_ratio_is_in_points_and_no_scans_position_is_claimed(neck):
+    comparison = compare(neck.measurements, operated(neck.measurements))
+    page = make_comparison_page(comparison, before={}, after={}).replace("\u00a0", " ")
+    assert "41 → 30 % (−11 points, " in page
+    assert "Both scans were taken" not in page

@@ -16,6 +16,7 @@ from canalis.volume import ScanWarning
 
 PLANE_CHANGES: Final = ("residual_ap_mm", "canal_ap_mm", "canal_area_mm2", "ossification_thickness_mm")
 GROWTHS: Final = ("max_thickness_mm", "length_mm", "volume_mm3", "max_occupying_ratio_percent")
+OPENED: Final = "opened-ring"  # the warning of laminae opened or taken away
 GROWS_WITH_TIME: Final = ("max_thickness_mm", "length_mm", "volume_mm3")
 
 
@@ -234,7 +235,26 @@ def _warnings(before: Measurements, after: Measurements, years: float | None) ->
         if result.ossification.at_scan_edge:
             message = f"The ossification touches the edge of the {name} scan; its growth may be cut off."
             said.append(ScanWarning("ossification-at-scan-edge", message))
+    said += _opened_between(before, after)
     if years is None:
         message = "The time between the scans is not known; nothing is given a year. Give it with --years."
         said.append(ScanWarning("no-time", message))
     return tuple(said)
+
+
+def _opened_between(before: Measurements, after: Measurements) -> list[ScanWarning]:
+    """Return that the canal was opened between the scans: a ratio falls by that without a smaller mass."""
+    first, second = (
+        [warning for warning in result.warnings if warning.code == OPENED] for result in (before, after)
+    )
+    if first or not second:
+        return []
+    message = "The ring of bone is open at the back in the second scan, and not in the first: "
+    ratio = _growth(before, after, "max_occupying_ratio_percent", None)
+    thickness = _growth(before, after, "max_thickness_mm", None)
+    thinner = thickness.detected is True and (thickness.change or 0.0) < 0
+    if (ratio.change or 0.0) < 0 and ratio.detected is not False and not thinner:
+        message += "the occupying ratio fell because the canal was opened, not because the mass is smaller."
+    else:
+        message += "occupying ratios are of the opened canal there."
+    return [ScanWarning(OPENED, message, second[0].level)]

@@ -104,16 +104,18 @@ def comparison_headline(comparison: Comparison) -> str:
 
 
 def _change_words(change: Change, unit: str, decimals: int, *, years: float | None = None) -> str:
+    """Return both values and their difference; that of two percentages is in points."""
     if change.before is None or change.after is None or change.change is None:
         return f"not compared ({change.reason or 'not measured'})"
     ends = f"{words.number(change.before, decimals)} → {words.number(change.after, decimals)}"
     amount = f"{_signed(change.change, decimals)}"
     if change.detectable is not None:
         amount += f"{words.NO_BREAK}±{words.NO_BREAK}{words.number(change.detectable, decimals)}"
+    apart = f"{words.NO_BREAK}points" if unit == "%" else words.spaced(unit)
     yearly = ""
     if change.per_year is not None and years is not None:
         yearly = f", {_signed(change.per_year, decimals)}{words.spaced(unit)} a year"
-    return f"{ends}{words.spaced(unit)} ({amount}{words.spaced(unit)}{yearly}, {_verdict(change)})"
+    return f"{ends}{words.spaced(unit)} ({amount}{apart}{yearly}, {_verdict(change)})"
 
 
 def _signed(value: float, decimals: int) -> str:
