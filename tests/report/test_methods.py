@@ -14,7 +14,7 @@ from canalis.measurement import (
     uncertainty,
     walls,
 )
-from canalis.report import methods
+from canalis.report import methods, words
 from canalis.report.methods import chosen_rules
 from canalis.segment import low_masses
 
@@ -54,9 +54,15 @@ from canalis.segment import low_masses
         (plane_measures, "LARGEST_PIXEL_MM", 1.25, "pixels over 1.25 mm"),
         (plane_measures, "LEAST_RATIO_PIXELS", 2.5, "below 2.5 pixels"),
         (methods, "NARROW_CANAL_MM", 9.5, "below 9.5 mm is narrow"),
+        (words, "OFF_MIDLINE_MM", 4.5, "more than 4.5 mm from the midline"),
     ],
 )
 def test_a_rule_prints_the_value_that_the_code_uses(monkeypatch, module, constant, changed, printed):
     assert not any(printed in rule.text for rule in chosen_rules())
     monkeypatch.setattr(module, constant, changed)
     assert any(printed in rule.text for rule in chosen_rules())
+
+
+def test_no_two_rules_have_one_name():
+    names = [rule.name for rule in chosen_rules()]
+    assert len(names) == len(set(names))

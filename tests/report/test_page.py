@@ -7,10 +7,13 @@ import pytest
 from canalis.measurement.measurements import (
     PLANE_NUMBERS,
     Alignment,
+    Apart,
+    Mass,
     Measurements,
     Narrowest,
     Ossification,
 )
+from canalis.measurement.withheld import without_ossification_sizes
 from canalis.report.page import make_page
 from canalis.segment.segmentation import LevelNaming
 from canalis.volume import ScanWarning
@@ -207,3 +210,121 @@ def test_markup_in_a_message_is_shown_not_obeyed(neck):
 
 def test_making_the_page_twice_gives_the_same_bytes(neck, page):
     assert page_of(neck) == page
+
+
+def with_contrast(measurements):
+    """Return measurements as they are of a CT myelogram."""
+    warning = ScanWarning("contrast-in-canal", "The canal holds contrast around the cord (about 500 HU).")
+    withheld = without_ossification_sizes(
+        measurements, "Contrast in the canal may be taken for ossification."
+    )
+    return replace(withheld, warnings=(*withheld.warnings, warning))
+
+
+def test_what_may_be_contrast_is_not_told_as_ossification(neck):
+    said = words_of(page_of(neck, with_contrast(neck.measurements)))
+    assert (
+        "OPLL or contrast from C3 to C5, which this scan cannot tell apart; its size, the narrowest place, "
+        "the ratios and the K-line are not given."
+    ) in said
+    assert "If all of it were OPLL, its type would be continuous." in said
+    assert "OPLL or contrast at C3, C3/4, C4, C4/5 and C5 not told apart" in said
+    told = said.split("Methods and limits")[0]
+    for words in ("OP-index 5", "bridged", "Central", "Worst plane", "worst place", "K-line C2–C7, supine"):
+        assert words not in told, words
+
+
+def test_contrast_does_not_make_absence_of_opll_possible_opll(neck):
+    none = with_contrast(replace(neck.measurements, ossification=Ossification(False)))
+    assert "Whether there is OPLL was not decided;" in words_of(page_of(neck, none))
+
+
+def masses(*zones):
+    return tuple(Mass("segmental", levels, discs, 3.0, 9.0, 200.0) for levels, discs in zones)
+
+
+@pytest.mark.parametrize(
+    ("found", "where"),
+    [
+        (
+            masses((("C6",), ()), (("C2", "C3", "C4"), ("C2/3", "C3/4"))),
+            "in 2 masses from C2 to C4, and at C6,",
+        ),
+        (
+            masses((("C2",), ("C2/3",)), ((), ("C4/5",)), (("C6", "C7"), ("C6/7",))),
+            "in 3 masses from C2 to C2/3, at C4/5, and from C6 to C7,",
+        ),
+        (masses((("C2", "C3"), ("C2/3",)), (("C3", "C4"), ("C3/4",))), "in 2 masses from C2 to C6,"),
+        (masses((("C2",), ()), ((), ())), "in 2 masses from C2 to C6,"),
+    ],
+)
+def test_stretches_with_a_free_level_between_are_told_one_after_the_other(neck, found, where):
+    ossification = replace(
+        neck.measurements.ossification,
+        masses=found,
+        type="mixed",
+        near_type=None,
+        upper_end="C2",
+        lower_end="C6",
+    )
+    said = words_of(page_of(neck, replace(neck.measurements, ossification=ossification)))
+    assert f"Mixed OPLL {where} up to 5.4" in said
+
+
+def off_midline(neck, offset_mm, midline_percent):
+    worst = replace(
+        neck.measurements.planes[-1],
+        thickness_offset_mm=offset_mm,
+        occupying_ratio_midline_percent=midline_percent,
+    )
+    return replace(neck.measurements, planes=(*neck.measurements.planes[:-1], worst))
+
+
+def test_the_headline_tells_a_greatest_ratio_off_the_midline_with_its_side(neck, page):
+    said = words_of(page_of(neck, off_midline(neck, 8.8, 0.0)))
+    assert "37–45) at C4, 8.8 mm left of the midline; K-line" in said
+    assert "The mass at C4 lies 8.8 mm left of the midline: this surface does not cut it." in said
+    beside = words_of(page_of(neck, off_midline(neck, -3.2, 12.0)))
+    assert "at C4, 3.2 mm right of the midline; K-line" in beside
+    for near in (beside, words_of(page)):
+        assert "this surface does not cut it" not in near
+    assert "at C4; K-line" in words_of(page)
+
+
+def test_a_warning_of_the_greatest_ratio_stands_by_the_worst_place(neck):
+    warning = ScanWarning("ratio-near-cut", "Its interval holds 50 %.", "C4")
+    text = page_of(neck, replace(neck.measurements, warnings=(warning,)))
+    assert text.count("C4: Its interval holds 50 %.") == 1
+    assert text.index("<small>worst place</small>") < text.index("C4: Its interval holds 50 %.")
+
+
+def test_thickness_is_said_to_start_where_it_does(page):
+    assert "from the front edge of the canal to the back of the mass" in words_of(page)
+    assert "canal AP on the same line" in words_of(page)
+
+
+def test_what_lies_apart_is_called_by_what_is_wrong_with_it(neck):
+    kinds = ("anterior ligament", "ligamentum flavum", "retro-odontoid", "calcified disc")
+    apart = tuple(Apart(kind, "C2/3", 2.0) for kind in kinds)
+    said = words_of(page_of(neck, replace(neck.measurements, apart=apart)))
+    for name in (
+        "Ossified anterior longitudinal ligament",
+        "Ossified ligamentum flavum",
+        "Calcification behind the dens",
+        "Calcified disc",
+    ):
+        assert f"{name} at C2/3, 2.0 mm thick." in said
+
+
+def test_levels_are_listed_head_to_foot_and_one_disc_is_one(neck, page):
+    assert "Levels involved C3, C3/4, C4, C4/5 and C5" in words_of(page)
+    assert "at discs C3/4 and C4/5" in words_of(page)
+    one = replace(neck.measurements.ossification, masses=masses((("C4",), ("C4/5",))))
+    assert "at disc C4/5:" in words_of(page_of(neck, replace(neck.measurements, ossification=one)))
+
+
+def test_a_segmental_type_near_continuous_may_be_so_by_a_disc(neck, page):
+    near = replace(neck.measurements.ossification, type="segmental", near_type="continuous")
+    said = words_of(page_of(neck, replace(neck.measurements, ossification=near)))
+    assert "a mass reaches over a disc, or moving an end by 2 mm would make it continuous." in said
+    assert "Moving an end by 2 mm would make it segmental." in words_of(page)

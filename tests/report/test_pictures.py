@@ -10,7 +10,7 @@ from canalis.measurement.planes import plane_of, sample_plane
 from canalis.report.drawing import grey_to_png, window_to_grey
 from canalis.report.pictures import draw_axial, draw_sagittal, draw_thumbnail
 from canalis.report.reformat import sample_sagittal
-from canalis.volume import Volume
+from canalis.volume import ScanWarning, Volume
 
 
 def decoded(svg):
@@ -154,3 +154,12 @@ def test_the_midsagittal_picture_goes_no_further_than_the_scan(neck):
 def test_a_plane_and_its_picture_agree_on_where_the_center_is(neck, worst):
     image = sample_plane(neck.volume, plane_of(worst))
     assert image.to_lps(image.to_pixel(np.array(worst.center_lps_mm))) == pytest.approx(worst.center_lps_mm)
+
+
+def test_no_k_line_is_drawn_where_contrast_kept_it_from_being_given(neck):
+    warning = ScanWarning("contrast-in-canal", "The canal holds contrast.")
+    unknown = replace(neck.measurements.alignment, k_line=None, k_line_distance_mm=None)
+    for warnings, lines in (((), 1), ((warning,), 0)):
+        measurements = replace(neck.measurements, alignment=unknown, warnings=warnings)
+        svg = draw_sagittal(neck.volume, neck.segmentation.mask, measurements).to_svg()
+        assert len(lines_named(svg, "k-line")) == lines

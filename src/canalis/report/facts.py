@@ -5,7 +5,7 @@ from typing import Final
 
 from canalis.measurement.measurements import Alignment, Measurements, Ossification
 from canalis.report.methods import NARROW_CANAL_MM
-from canalis.report.words import DASH, join, number, with_error
+from canalis.report.words import DASH, head_to_foot, join, may_be_contrast, number, with_error
 
 SUPINE: Final = "supine"
 
@@ -33,6 +33,8 @@ def neck_facts(measurements: Measurements) -> list[Fact]:
     """
     ossification = measurements.ossification
     found = _extent(ossification) if ossification.present else []
+    if found and may_be_contrast(measurements):
+        found = [Fact("OPLL or contrast at", _levels_involved(ossification), "not told apart")]
     return [
         *found,
         _narrow(measurements),
@@ -87,10 +89,14 @@ def _extent(ossification: Ossification) -> list[Fact]:
         Fact("OPLL length", _measured(ossification, "length_mm", "mm", 0), at_least),
         Fact("OPLL volume", _measured(ossification, "volume_mm3", "mm³", 0), at_least),
         Fact("OPLL width", _measured(ossification, "width_mm", "mm", 1)),
-        Fact("Levels involved", join([*ossification.levels, *ossification.discs]) or DASH),
+        Fact("Levels involved", _levels_involved(ossification)),
         Fact("Reaches C2", _answer(ossification.reaches_c2, ossification.reasons.get("reaches_c2", ""))),
         Fact("OP-index", _op_index(ossification)),
     ]
+
+
+def _levels_involved(ossification: Ossification) -> str:
+    return join(head_to_foot([*ossification.levels, *ossification.discs])) or DASH
 
 
 def _op_index(ossification: Ossification) -> str:

@@ -23,6 +23,7 @@ from canalis.measurement import (
     walls,
 )
 from canalis.measurement.low_masses import SEEN_FROM_MM
+from canalis.report import words
 from canalis.report.words import SURGICAL_RATIOS_PERCENT
 from canalis.segment import guard, low_masses
 from canalis.segment.fcn import OSSIFICATION_ODDS
@@ -81,11 +82,6 @@ def _walls() -> list[Rule]:
             "between their walls.",
         ),
         Rule(
-            "Back wall",
-            "Where no bone shows it, a network's outline follows the line from the middle of one lamina to "
-            f"that of the next, if these are no more than {LONGEST_OPEN_MM:g} mm apart.",
-        ),
-        Rule(
             "Possible fused OPLL",
             f"Warned of where a body's own wall stands {walls.FUSED_STEP_MM:g} mm or more behind that of its "
             "neighbours. It is not measured.",
@@ -93,7 +89,9 @@ def _walls() -> list[Rule]:
         Rule(
             "Back wall",
             "Front edges of the laminae and of the spinous processes' roots, interpolated where there is "
-            "only ligament between them. The ring is called post-operative with hardly any bone behind "
+            "only ligament between them: where no bone shows it, a network's outline follows the line from "
+            "the middle of one lamina to that of the next, if these are no more than "
+            f"{LONGEST_OPEN_MM:g} mm apart. The ring is called post-operative with hardly any bone behind "
             f"{opened.REMOVED_MM:g} mm of it, or where {opened.LEAST_LEVELS} levels or more are cut at the "
             "same place and deeper than their neighbours.",
         ),
@@ -111,7 +109,8 @@ def _thickness() -> list[Rule]:
         Rule(
             "Line of thickness",
             "The AP line on which the mass reaches farthest back from the wall, the middle one of "
-            f"neighbours within {ossification.PLATEAU_MM:g} mm of the greatest.",
+            f"neighbours within {ossification.PLATEAU_MM:g} mm of the greatest. The headline tells its side "
+            f"where it lies more than {words.OFF_MIDLINE_MM:g} mm from the midline.",
         ),
         Rule(
             "Occupying ratio",
@@ -149,7 +148,7 @@ def _ossification() -> list[Rule]:
         ),
         Rule(
             "Apart",
-            "What narrows the canal from behind is listed as ligamentum flavum, from the front as "
+            "What narrows the canal from behind is listed as ossified ligamentum flavum, from the front as "
             f"osteophyte, or as calcified disc where {apart.DISC_SHARE:.0%} of it lies between endplates; "
             "so is a mass that involves no body or disc.",
         ),
@@ -185,7 +184,8 @@ def _type() -> list[Rule]:
             "Type in the patient",
             "Continuous or segmental with or without localized masses; mixed with both; localized with "
             "localized masses only. A near type is one that moving an end by "
-            f"{types.NEAR_TYPE_MM:g} mm would give.",
+            f"{types.NEAR_TYPE_MM:g} mm would give; segmental is near continuous as well where a mass "
+            "reaches over a disc.",
         ),
         Rule(
             "OP-index",

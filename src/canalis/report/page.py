@@ -115,10 +115,19 @@ def headline_warnings(measurements: Measurements) -> list[ScanWarning]:
     ]
 
 
+APART: Final = {
+    "ligamentum flavum": "ossified ligamentum flavum",
+    "retro-odontoid": "calcification behind the dens",
+    "anterior ligament": "ossified anterior longitudinal ligament",
+}
+"""What a kind of thing apart is called on the page where its name in the JSON is that of a healthy part."""
+
+
 def _apart_words(found: Apart) -> str:
     where = f" at {found.level}" if found.level else ""
     size = f", {words.number(found.thickness_mm)} mm thick" if found.thickness_mm is not None else ""
-    return f"{found.kind.capitalize()}{where}{size}."
+    name = APART.get(found.kind, found.kind)
+    return f"{name.capitalize()}{where}{size}."
 
 
 def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[str, Any]:
@@ -129,10 +138,11 @@ def _pictures(measurements: Measurements, mask: Mask, volume: Volume) -> dict[st
         "sagittal": _svg(sagittal),
         "columns_mm": columns,
         "printed_percent": _printed_percent(sagittal, columns[0], measurements),
-        "keys": _keys(sagittal),
+        "keys": _keys(sagittal, contrast=words.may_be_contrast(measurements)),
+        "not_cut": words.not_cut(measurements),
         "worst_drawn": _svg(draw_axial(volume, mask, worst, lines=True) if worst else None),
         "worst_bare": _svg(draw_axial(volume, mask, worst, lines=False) if worst else None),
-        "worst_title": _worst_title(worst) if worst else "",
+        "worst_title": _worst_title(worst, contrast=words.may_be_contrast(measurements)) if worst else "",
         "worst_caption": _worst_words(worst) if worst else "",
         "profile": _svg(draw_profile(measurements)),
         "strip": [
@@ -155,10 +165,15 @@ KEYS: Final = {
 """What each class of line is called under the midsagittal picture."""
 
 
-def _keys(sagittal: Drawing | None) -> dict[str, str]:
+KEYS_WITH_CONTRAST: Final = {"ossification": "OPLL or contrast", "worst": "plane shown beside"}
+"""What they are called where contrast may have been taken for ossification."""
+
+
+def _keys(sagittal: Drawing | None, *, contrast: bool) -> dict[str, str]:
     """Return the keys of the lines that were drawn."""
     svg = sagittal.to_svg() if sagittal else ""
-    return {name: said for name, said in KEYS.items() if f'class="{name}"' in svg}
+    called = KEYS | KEYS_WITH_CONTRAST if contrast else KEYS
+    return {name: said for name, said in called.items() if f'class="{name}"' in svg}
 
 
 def _columns(sagittal: Drawing | None) -> tuple[float, float]:
@@ -188,8 +203,10 @@ def _svg(picture: Drawing | None) -> str:
     return Markup(picture.to_svg()) if picture is not None else ""
 
 
-def _worst_title(plane: PlaneMeasurement) -> str:
+def _worst_title(plane: PlaneMeasurement, *, contrast: bool) -> str:
     name = "Narrowest plane" if plane.ossification_thickness_mm == 0 else "Worst plane"
+    if contrast:
+        name = "One plane"
     return f"{name}, {plane.level}." if plane.level else f"{name}."
 
 
@@ -211,15 +228,9 @@ def _worst_words(plane: PlaneMeasurement) -> str:
     if plane.occupying_ratio_percent is not None:
         ratio = f": {words.ratio_in_words(plane.occupying_ratio_percent, error('occupying_ratio_percent'))}"
     return (
-        f"OPLL {thickness} of {canal} canal on one line, {_beside_midline(plane)}{ratio}. Residual AP {free}."
+        f"OPLL {thickness} of {canal} canal on one line, {words.beside_midline(plane.thickness_offset_mm)}"
+        f"{ratio}. Residual AP {free}."
     )
-
-
-def _beside_midline(plane: PlaneMeasurement) -> str:
-    offset = plane.thickness_offset_mm
-    if offset is None or abs(offset) < 0.05:
-        return "on the midline"
-    return f"{words.number(abs(offset))} mm {'left' if offset > 0 else 'right'} of the midline"
 
 
 def _input_words(volume: Volume) -> str:

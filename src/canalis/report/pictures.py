@@ -16,7 +16,7 @@ from canalis.measurement.planes import PlaneImage, plane_of, sample_plane
 from canalis.report import drawing
 from canalis.report.drawing import Drawing
 from canalis.report.reformat import SagittalImage, outlines_on, plane_surface, sample_sagittal
-from canalis.report.words import with_error
+from canalis.report.words import may_be_contrast, with_error
 from canalis.volume import Mask, Volume
 
 STRUCTURES: Final = {
@@ -61,7 +61,8 @@ def draw_sagittal(volume: Volume, mask: Mask, measurements: Measurements) -> Dra
     picture.image(image.hu, pixel_mm=image.pixel_mm)
     _outline_structures(picture, mask, image.surface_lps, image.pixel_mm)
     _draw_wall(picture, image, measurements.posterior_wall_lps_mm)
-    _draw_k_line(picture, image, measurements.alignment.k_line_lps_mm)
+    if measurements.alignment.k_line is not None or not may_be_contrast(measurements):
+        _draw_k_line(picture, image, measurements.alignment.k_line_lps_mm)
     _mark_worst(picture, image, measurements.planes)
     _name_levels(picture, image, measurements.planes)
     picture.sides("A", "P", size=3.8 * picture.type_mm, y=2.0 + 3.8 * picture.type_mm)

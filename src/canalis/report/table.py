@@ -6,7 +6,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from canalis.measurement.measurements import Measurements, PlaneMeasurement
-from canalis.report.words import DASH, MINUS, NO_BREAK, PART, number
+from canalis.report.words import DASH, MINUS, NO_BREAK, PART, may_be_contrast, number
 from canalis.volume import ScanWarning
 
 
@@ -73,7 +73,8 @@ def make_table(measurements: Measurements) -> Table:
     ----------
     measurements : Measurements
         Whose planes are listed head to foot, the worst place last. A warning of a level stands under
-        that level's first row.
+        that level's first row, one of the greatest ratio under the worst place. Where contrast may have
+        been taken for ossification there is no worst place.
 
     Returns
     -------
@@ -81,7 +82,10 @@ def make_table(measurements: Measurements) -> Table:
     """
     table = Table()
     said: set[ScanWarning] = set()
+    contrast = may_be_contrast(measurements)
     for plane in measurements.planes:
+        if contrast and plane.part == "worst":
+            continue
         of_level = [w for w in measurements.warnings if _concerns(w, plane) and w not in said]
         said.update(of_level)
         cells = tuple(_cell(table, plane, column) for column in COLUMNS)
@@ -91,7 +95,13 @@ def make_table(measurements: Measurements) -> Table:
     return table
 
 
+OF_THE_WORST_PLACE: Final = ("ratio-near-cut",)
+"""Codes of warnings of the greatest ratio, which another plane of the same level does not have."""
+
+
 def _concerns(warning: ScanWarning, plane: PlaneMeasurement) -> bool:
+    if warning.code in OF_THE_WORST_PLACE and plane.part != "worst":
+        return False
     return warning.level is not None and warning.level == plane.level
 
 

@@ -6,6 +6,7 @@ Nothing here weighs what should be done for a patient, and nothing found is neve
 from collections.abc import Sequence
 from typing import Final
 
+from canalis.labels import LEVELS
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.measurement.measurements import Mass, Measurements, Ossification, PlaneMeasurement
 from canalis.volume import ScanWarning
@@ -24,6 +25,9 @@ STATUS: Final = {
 }
 COARSE: Final = "coarse-pixels"  # the warning of pixels that give no lengths
 DOUBTED: Final = ", which pixels of this size cannot tell for sure"
+CONTRAST: Final = "contrast-in-canal"  # the warning of contrast that may be taken for ossification
+OFF_MIDLINE_MM: Final = 3.0
+"""How far from the midline the line of the greatest ratio lies for the headline to say so (chosen)."""
 USE: Final = "Supine CT. Research use. Not a medical device."
 PART: Final = {"arch": "arch", "body": "body", "disc": "disc", "worst": "worst place"}
 
@@ -126,7 +130,13 @@ def headline(measurements: Measurements) -> str:
     Extent and type, the narrowest place with its error, the greatest occupying ratio with its interval,
     the K-line with its error.
     """
-    parts = [_found(measurements), _narrowest(measurements), _ratio(measurements), _k_line(measurements)]
+    if measurements.ossification.present and may_be_contrast(measurements):
+        parts = [
+            _found(measurements),
+            "its size, the narrowest place, the ratios and the K-line are not given",
+        ]
+    else:
+        parts = [_found(measurements), _narrowest(measurements), _ratio(measurements), _k_line(measurements)]
     sentence = "; ".join(part for part in parts if part)
     return f"{sentence[0].upper()}{sentence[1:]}."
 
@@ -136,8 +146,15 @@ def possible_fused(warnings: Sequence[ScanWarning]) -> list[ScanWarning]:
     return [warning for warning in warnings if "fused" in warning.code]
 
 
+def may_be_contrast(measurements: Measurements) -> bool:
+    """Return whether the canal holds contrast, so that what is called ossification may be contrast."""
+    return any(warning.code == CONTRAST for warning in measurements.warnings)
+
+
 def _found(measurements: Measurements) -> str:
     ossification = measurements.ossification
+    if ossification.present and may_be_contrast(measurements):
+        return f"OPLL or contrast{_where(ossification)}, which this scan cannot tell apart"
     coarse = any(warning.code == COARSE for warning in measurements.warnings)
     if ossification.present:
         return _extent(ossification) + (DOUBTED if coarse else "")
@@ -157,15 +174,64 @@ def _extent(ossification: Ossification) -> str:
         kind += f" (near {ossification.near_type})"
     if len(ossification.masses) > 1:
         kind += f" in {len(ossification.masses)} masses"
-    upper, lower = ossification.upper_end, ossification.lower_end
-    if upper and lower:
-        kind += f" at {upper}" if upper == lower else f" from {upper} to {lower}"
+    kind += _where(ossification)
     if ossification.at_scan_edge:
         kind += ", at least: it touches the edge of the scan"
     thickness = with_error(
         ossification.max_thickness_mm, ossification.uncertainty.get("max_thickness_mm"), "mm"
     )
     return f"{kind}, up to {thickness} thick" if ossification.max_thickness_mm else kind
+
+
+def _where(ossification: Ossification) -> str:
+    """Return from where to where the ossification runs, one stretch after the other where some is free."""
+    stretches = _stretches(ossification.masses)
+    if len(stretches) > 1:
+        told = [_from_to(upper, lower) for upper, lower in stretches]
+        return f"{','.join(told[:-1])}, and{told[-1]}"
+    upper, lower = ossification.upper_end, ossification.lower_end
+    return _from_to(upper, lower) if upper and lower else ""
+
+
+def _from_to(upper: str, lower: str) -> str:
+    return f" at {upper}" if upper == lower else f" from {upper} to {lower}"
+
+
+def _stretches(masses: Sequence[Mass]) -> list[tuple[str, str]]:
+    """Return the first and last body or disc of each mass, head to foot; masses at one level are joined.
+
+    None where a mass has no level with a name.
+    """
+    zones = sorted((head_to_foot((*mass.levels, *mass.discs)) for mass in masses), key=_places)
+    if not all(zones):
+        return []
+    joined: list[tuple[str, str]] = []
+    for zone in zones:
+        upper, lower = zone[0], zone[-1]
+        if joined and _place(upper) <= _place(joined[-1][1]):
+            upper, lower = joined[-1][0], max(joined.pop()[1], lower, key=_place)
+        joined.append((upper, lower))
+    return joined
+
+
+def head_to_foot(names: Sequence[str]) -> list[str]:
+    """Return bodies and discs as they follow each other down the neck.
+
+    Examples
+    --------
+    >>> head_to_foot(["C2", "C3", "C4", "C2/3", "C3/4"])
+    ['C2', 'C2/3', 'C3', 'C3/4', 'C4']
+    """
+    return sorted(names, key=_place)
+
+
+def _place(name: str) -> tuple[int, bool]:
+    upper, *lower = name.split("/")
+    return LEVELS.index(upper), bool(lower)
+
+
+def _places(names: Sequence[str]) -> list[tuple[int, bool]]:
+    return [_place(name) for name in names]
 
 
 def _narrowest(measurements: Measurements) -> str:
@@ -198,7 +264,33 @@ def _ratio(measurements: Measurements) -> str:
         return f"occupying ratio not given ({_reason(ossification.reasons, 'max_occupying_ratio_percent')})"
     words = ratio_in_words(ossification.max_occupying_ratio_percent, ratio_error(measurements))
     where = f" at {ossification.peak_level}" if ossification.peak_level else ""
-    return f"greatest occupying ratio {words}{where}"
+    worst = worst_plane(measurements)
+    offset = None if worst is None else worst.thickness_offset_mm
+    aside = f", {beside_midline(offset)}" if offset is not None and abs(offset) > OFF_MIDLINE_MM else ""
+    return f"greatest occupying ratio {words}{where}{aside}"
+
+
+def beside_midline(offset_mm: float | None) -> str:
+    r"""Return how far from the midline a line lies, and to which side of the patient.
+
+    Examples
+    --------
+    >>> beside_midline(-8.8), beside_midline(0.0)
+    ('8.8\xa0mm right of the midline', 'on the midline')
+    """
+    if offset_mm is None or abs(offset_mm) < 0.05:
+        return "on the midline"
+    side = "left" if offset_mm > 0 else "right"
+    return f"{number(abs(offset_mm))}{NO_BREAK}mm {side} of the midline"
+
+
+def not_cut(measurements: Measurements) -> str:
+    """Return that the midsagittal surface passes the mass by at the worst place; nothing where it cuts it."""
+    worst = worst_plane(measurements)
+    if worst is None or not worst.ossification_thickness_mm or worst.occupying_ratio_midline_percent != 0:
+        return ""
+    where = f" at {worst.level}" if worst.level else ""
+    return f"The mass{where} lies {beside_midline(worst.thickness_offset_mm)}: this surface does not cut it."
 
 
 def _k_line(measurements: Measurements) -> str:
@@ -223,6 +315,8 @@ def why_this_type(measurements: Measurements) -> list[str]:
     ossification = measurements.ossification
     if not ossification.present:
         return []
+    if may_be_contrast(measurements):
+        return _if_ossified(ossification)
     masses, named = ossification.masses, measurements.levels.source is not None
     said = [_mass(index, mass, len(masses), named=named) for index, mass in enumerate(masses, 1)]
     kinds = [mass.type for mass in ossification.masses]
@@ -230,16 +324,33 @@ def why_this_type(measurements: Measurements) -> list[str]:
         counts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
         said.append(f"Masses: {join(counts)}, so the patient's type is {ossification.type}.")
     if ossification.near_type:
-        said.append(f"Moving an end by 2 mm would make it {ossification.near_type}.")
+        said.append(_near(ossification))
     crossed = join(ossification.bridging)
     said.append(f"Discs bridged: {crossed}." if crossed else "No disc is bridged.")
     return said + _ossification_details(ossification)
 
 
+def _if_ossified(ossification: Ossification) -> list[str]:
+    """Return what may be said of the type where contrast may have been taken for ossification."""
+    said = ["Contrast in the canal may have been taken for OPLL: whether there is any is not known."]
+    if ossification.type:
+        said.append(f"If all of it were OPLL, its type would be {ossification.type}.")
+    return said
+
+
+def _near(ossification: Ossification) -> str:
+    """Return what makes a type near another: the masses do not tell an end from a disc reached over."""
+    if (ossification.type, ossification.near_type) == ("segmental", "continuous"):
+        return (
+            "Near continuous: a mass reaches over a disc, or moving an end by 2 mm would make it continuous."
+        )
+    return f"Moving an end by 2 mm would make it {ossification.near_type}."
+
+
 def _mass(index: int, mass: Mass, count: int, *, named: bool) -> str:
     covers = f"bodies {join(mass.levels)}" if len(mass.levels) > 1 else f"body {join(mass.levels)}"
     where = covers if mass.levels else "no body" if named else "levels without a name"
-    discs = f", at discs {join(mass.discs)}" if mass.discs else ""
+    discs = f", at disc{'s' if len(mass.discs) > 1 else ''} {join(mass.discs)}" if mass.discs else ""
     size = (
         f"{number(mass.length_mm, 0)} mm long, up to {number(mass.max_thickness_mm)} mm thick, "
         f"{number(mass.volume_mm3, 0)} mm³"
