@@ -90,6 +90,13 @@ _ENGINES: Final[dict[EngineName, Callable[[Path, int], Engine]]] = {
     "onnxruntime": _OnnxRuntime,
 }
 
+_REMEDIES: Final[dict[str, str]] = {
+    "": "Install canalis again, or canalis[onnxruntime].",
+    "openvino": "Install canalis again, or install canalis[onnxruntime] and set CANALIS_ENGINE=onnxruntime.",
+    "onnxruntime": "Install canalis[onnxruntime], or set CANALIS_ENGINE=openvino.",
+}
+"""What to do where an engine is missing or cannot run a network; the first where none was asked for."""
+
 
 def default_threads() -> int:
     """Return CANALIS_THREADS, or the CPUs that this process may use."""
@@ -123,13 +130,18 @@ def load_engine(path: Path, *, threads: int | None = None, engine: EngineName | 
     Raises
     ------
     ModelError
-        If the file is missing, or neither engine is installed.
+        If the file is missing, no such engine is known or installed, or it cannot run the file.
     """
     if not path.exists():
         raise ModelError(
             f"Expected the model {path.name} in {path.parent}, found none. Install canalis again."
         )
     chosen = engine or os.environ.get("CANALIS_ENGINE", "")
+    if chosen not in ("", *_ENGINES):
+        raise ModelError(
+            f"Expected openvino or onnxruntime as the engine, found {chosen!r}. "
+            "Set CANALIS_ENGINE to one of these, or leave it unset."
+        )
     names: list[EngineName] = [name for name in _ENGINES if chosen in ("", name)]
     for name in names:
         try:
@@ -137,8 +149,7 @@ def load_engine(path: Path, *, threads: int | None = None, engine: EngineName | 
         except ImportError:
             continue
         except Exception as error:
-            raise ModelError(
-                f"{name} cannot run {path.name}: {' '.join(str(error).split())[:300]}"
-            ) from error
+            reason = " ".join(str(error).split())[:300].rstrip(".")
+            raise ModelError(f"{name} cannot run {path.name}: {reason}. {_REMEDIES[name]}") from error
     wanted = chosen or "openvino or onnxruntime"
-    raise ModelError(f"Expected {wanted} to run the network, found none. Install canalis[onnxruntime].")
+    raise ModelError(f"Expected {wanted} to run the network, found none. {_REMEDIES[chosen]}")
