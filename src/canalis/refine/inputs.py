@@ -26,8 +26,6 @@ class Checked:
         Row and column spacing.
     start : ndarray of shape (K, N)
         Complex64 row + i·column mm, without self-crossings.
-    places : ndarray of shape (K, N)
-        Where on the given contours the start's points lie, in point numbers.
     limits_mm : ndarray of shape (K, N) or None
         Farthest from the start.
     point_weights : ndarray of shape (K, N) or None
