@@ -23,6 +23,13 @@ def test_a_ring_without_laminae_is_post_operative(make_neck, plans):
     measured = measure_segmentation(*make_neck(plans[0](opened=("C4", "C5"))))
     assert codes(measured)["opened-ring"] == "C4"
     assert "C4, C5" in measured.warnings[-1].message
+    for plane in measured.planes:
+        if plane.level in ("C4", "C5") and plane.part == "body":
+            assert plane.percentiles is None
+            assert plane.torg_pavlov_ratio is None
+            assert "opened" in plane.reasons["percentiles"]
+        elif plane.part == "body":
+            assert plane.torg_pavlov_ratio is not None
 
 
 def test_a_body_whose_wall_stands_back_is_a_possible_fusion(make_neck, plans):

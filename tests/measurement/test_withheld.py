@@ -39,6 +39,7 @@ def test_no_size_of_ossification_is_left(before_and_after):
             assert getattr(part, name) is None, name
             assert part.reasons[name], name
             assert name not in part.uncertainty, name
+    assert not any(name in plane.lines_lps_mm for plane in after.planes for name in OF_PLANES)
     assert len(OF_PLANES) == 10
     assert after.planes[0].reasons["ossification_thickness_mm"] == WHY
     assert after.narrowest.residual_ap_mm is None

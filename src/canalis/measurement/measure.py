@@ -21,6 +21,7 @@ from canalis.measurement.summary import (
 )
 from canalis.measurement.vertebrae import Zone, body_depth_mm
 from canalis.measurement.walls import fit_wall, possible_fusions
+from canalis.measurement.withheld import without_norms
 from canalis.segment.lost_ends import CANAL_LOST
 from canalis.segment.segmentation import LevelNaming, Segmentation
 from canalis.volume import Progress, ScanWarning, Volume
@@ -70,7 +71,7 @@ def measure_segmentation(
     zones = tuple(zone for zone in neck.zones if zone.name not in NO_PLANES)
     planes = measure_planes(neck, zones, _depths(neck, zones), volume)
     tell("Measuring", 2, STEPS)
-    planes += _worst(neck, volume)
+    planes = without_norms(planes + _worst(neck, volume), neck.opened)
     tell("Measuring", 3, STEPS)
     counted = counted_masses(neck)
     metal, metal_warnings = find_metal(neck, volume)
@@ -128,7 +129,8 @@ def _opened(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
     named = ", ".join(levels)
     message = (
         f"Post-operative: the ring of bone is open at the back of {named}. Residual AP there runs "
-        "to the new back wall, and canal AP is not that before surgery."
+        "to the new back wall; canal AP is not that before surgery, and the occupying ratio is that of the "
+        "opened canal."
     )
     return (ScanWarning("opened-ring", message, levels[0]),)
 

@@ -85,7 +85,8 @@ class PlaneMeasurement:
     reasons: dict[str, str] = field(default_factory=dict)
     """Field to why it is None."""
     lines_lps_mm: dict[str, tuple[Point, Point]] = field(default_factory=dict)
-    """The measured lines, by field: canal_ap_mm, canal_lr_mm, ossification_thickness_mm, residual_ap_mm."""
+    """The measured lines, by field: canal_ap_mm, canal_lr_mm, ossification_thickness_mm,
+    thickness_canal_ap_mm, residual_ap_mm."""
     outlines_lps_mm: dict[str, tuple[tuple[Point, ...], ...]] = field(default_factory=dict)
     """Closed outlines by name: canal, ossification, other_narrowing, network."""
     refined: bool = False

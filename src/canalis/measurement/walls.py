@@ -19,6 +19,7 @@ MID_BODY_SHARE = 0.5  # of a body's height, about its middle, through which the 
 FREE_MM = 0.5  # ossification thinner than this leaves a wall free
 WALL_DEGREE = 3  # of the polynomial through five to eight bodies: a wall bends as the neck does
 OUTLIER_MM = 1.0  # a body this far from the others' wall is left out of it
+MOST_DROPPED = 3  # bodies off the others' curve: of seven, four must be left to fit
 LEAST_BODIES = 4  # fewer do not say where the wall of one of them should be
 
 
@@ -42,14 +43,14 @@ def fit_wall(neck: NeckGeometry) -> Floats | None:
         return None
     kept = np.ones(len(along), dtype=bool)
     middle, half = along.mean(), max(float(np.ptp(along)) / 2, 1.0)
-    for _ in range(3):
+    for dropped in range(MOST_DROPPED + 1):
         degree = min(WALL_DEGREE, int(kept.sum()) - 2)
         curve = np.polynomial.Polynomial.fit(
             (along[kept] - middle) / half, front[kept], degree, domain=[-1.0, 1.0]
         )
         off = np.abs(front - curve((along - middle) / half))
         worst = int(np.argmax(np.where(kept, off, 0.0)))
-        if off[worst] <= OUTLIER_MM or kept.sum() <= LEAST_BODIES:
+        if off[worst] <= OUTLIER_MM or kept.sum() <= LEAST_BODIES or dropped == MOST_DROPPED:
             break
         kept[worst] = False
     inside = np.clip(neck.frame.along_mm, along.min(), along.max())

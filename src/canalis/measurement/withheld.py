@@ -27,7 +27,8 @@ OF_OSSIFICATION: Final = (
     "shape",
 )
 OF_ALIGNMENT: Final = ("k_line", "k_line_distance_mm")
-OF_LINES: Final = ("ossification_thickness_mm", "residual_ap_mm")
+OF_OPENED: Final = ("torg_pavlov_ratio", "percentiles")
+OPENED_REASON: Final = "The ring was opened here: people's canals, and films of them, are no measure for it."
 WARNED_OF_SIZE: Final = ("ratio-near-cut",)
 
 
@@ -79,6 +80,35 @@ def without_absence(measurements: Measurements, reason: str) -> Measurements:
     return replace(measurements, ossification=_ossification(found, reason))
 
 
+def without_norms(
+    planes: tuple[PlaneMeasurement, ...], opened: tuple[str, ...]
+) -> tuple[PlaneMeasurement, ...]:
+    """Return planes that compare no opened level with people who were not operated on.
+
+    Parameters
+    ----------
+    planes : tuple of PlaneMeasurement
+        As measured.
+    opened : tuple of str
+        Levels whose ring of bone was opened from behind.
+
+    Returns
+    -------
+    tuple of PlaneMeasurement
+        With None for percentiles and Torg's ratio there, and the reason.
+    """
+    return tuple(_without_norms(plane) if plane.level in opened else plane for plane in planes)
+
+
+def _without_norms(plane: PlaneMeasurement) -> PlaneMeasurement:
+    return replace(
+        plane,
+        **_nulls(OF_OPENED),
+        uncertainty={name: half for name, half in plane.uncertainty.items() if name not in OF_OPENED},
+        reasons=plane.reasons | dict.fromkeys(OF_OPENED, OPENED_REASON),
+    )
+
+
 def _nulls(names: tuple[str, ...]) -> dict[str, Any]:
     return dict.fromkeys(names)
 
@@ -90,7 +120,7 @@ def _plane(plane: PlaneMeasurement, reason: str) -> PlaneMeasurement:
         **_nulls(OF_PLANES),
         uncertainty={name: half for name, half in plane.uncertainty.items() if name not in OF_PLANES},
         reasons=plane.reasons | dict.fromkeys(new, reason),
-        lines_lps_mm={name: line for name, line in plane.lines_lps_mm.items() if name not in OF_LINES},
+        lines_lps_mm={name: line for name, line in plane.lines_lps_mm.items() if name not in OF_PLANES},
     )
 
 
