@@ -20,6 +20,7 @@ from canalis.cohort.reach import model_reaching, share_reached
 from canalis.cohort.relate import correlate, correlate_given, regress
 from canalis.cohort.repeated import model_times
 from canalis.cohort.result import Result
+from canalis.cohort.wording import listed
 
 MAIN_GROUPINGS: Final = ("approach", "violence")
 """Groupings of the paper's own questions; the others are marked exploratory."""
@@ -65,6 +66,16 @@ class Analysis:
     def get(self, id: str) -> Result | None:
         """Return the result of that id, or None."""
         return next((result for result in self.results if result.id == id), None)
+
+    def main_comparisons(self) -> str:
+        """Return in words which comparisons `multiplicity` corrects together."""
+        ids = [str(row["id"]) for row in self.multiplicity]
+        said = ["the score before and after"] if "joa_change" in ids else []
+        grouped = [g for g in MAIN_GROUPINGS if any(i.startswith(f"improvement_by_{g}.") for i in ids)]
+        said += [f"the improvement rate by {grouping}" for grouping in grouped]
+        if any(i.endswith("_vs_improvement") for i in ids):
+            said.append("the correlations of the rate")
+        return listed(said)
 
 
 def analyse(cohort: Cohort) -> Analysis:
@@ -149,7 +160,7 @@ def _items(cohort: Cohort) -> list[Result]:
                 unit="points",
             )
         )
-    return with_holm(made, "item")
+    return with_holm(made, "items")
 
 
 def _by_group(cohort: Cohort, grouping: str) -> tuple[list[Result], dict[str, Overlap]]:

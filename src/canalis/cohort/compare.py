@@ -221,21 +221,19 @@ def compare_several(groups: dict[str, Values], *, outcome: Outcome, id: str, fac
     if len(groups) == 2:
         return pairs
     return [_anova(groups, outcome, id, factor, welch=welch) for welch in (False, True)] + with_holm(
-        pairs, factor
+        pairs, f"pairs of {factor}"
     )
 
 
-def with_holm(results: list[Result], factor: str) -> list[Result]:
-    """Return the pairs of one factor with p corrected by Holm, Student's and Welch's apart."""
+def with_holm(results: list[Result], family: str) -> list[Result]:
+    """Return the results of one family with p corrected by Holm, Student's and Welch's apart."""
     made = list(results)
     for welch in (False, True):
         tested = [i for i, r in enumerate(made) if r.p is not None and r.id.endswith(".welch") == welch]
         if tested:
             corrected = multipletests([made[i].p for i in tested], method="holm")[1]
             for i, p in zip(tested, corrected, strict=True):
-                made[i] = replace(
-                    made[i], p_adjusted=float(p), p_adjustment=f"Holm, {len(tested)} pairs of {factor}"
-                )
+                made[i] = replace(made[i], p_adjusted=float(p), p_adjustment=f"Holm, {len(tested)} {family}")
     return made
 
 

@@ -4,7 +4,7 @@ from canalis.cohort.analysis import PRE, RATE, Analysis, group_names, groupings_
 from canalis.cohort.balance import IMBALANCE_SMD
 from canalis.cohort.columns import BY_NAME
 from canalis.cohort.result import ALPHA, Result
-from canalis.cohort.wording import interval, listed, number, p_value, share
+from canalis.cohort.wording import column_words, interval, listed, number, p_value, share
 
 
 def write_findings(analysis: Analysis) -> tuple[str, ...]:
@@ -140,8 +140,9 @@ def _starting_score(analysis: Analysis) -> list[str]:
     r, g = share(rate.estimate), share(gain.estimate)
     if rate.p < ALPHA <= gain.p:
         tell = (
-            f"Points gained do not depend on the starting score (r = {g}, {p_value(gain.p)}); "
-            f"only the rate does (r = {r}, {p_value(rate.p)}), because its denominator shrinks."
+            "No dependence of the points gained on the starting score is shown "
+            f"(r = {g}, 95 % CI {interval(gain.ci_low, gain.ci_high, as_share=True)}, {p_value(gain.p)}); "
+            f"the rate does go with it (r = {r}, {p_value(rate.p)}), because its denominator shrinks."
         )
     else:
         tell = (
@@ -223,10 +224,10 @@ def _doubts(analysis: Analysis) -> list[str]:
     found = [f"{overlap_words(poor)}." for poor in analysis.overlaps.values()]
     lost = [row for row in analysis.multiplicity if float(row["p"]) < ALPHA <= float(row["p_holm"])]
     if lost:
-        words = listed([str(row["id"]).replace("_", " ").replace(".", ": ") for row in lost])
+        words = listed([column_words(str(row["id"])).replace(".", ": ") for row in lost])
         found.append(
-            f"Corrected for the {len(analysis.multiplicity)} main comparisons (Holm), no longer "
-            f"significant: {words}."
+            f"Corrected for the {len(analysis.multiplicity)} main comparisons (Holm; "
+            f"{analysis.main_comparisons()}), no longer significant: {words}."
         )
     without = int(analysis.cohort.frame[RATE].isna().sum())
     if without:

@@ -15,6 +15,7 @@ from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.describe import Values, is_constant
 from canalis.cohort.result import CI_LEVEL, EffectSize, Result, finite, undetermined
+from canalis.cohort.wording import column_words, listed
 
 EVENTS_PER_PREDICTOR: Final = 10
 """Fewer events than this a predictor, and a logistic model's odds ratios are not to be trusted:
@@ -66,7 +67,7 @@ def model_reaching(reached: Values, predictors: dict[str, Values], *, id: str) -
     id : str
         Stem; the predictor's name is added.
     """
-    method = f"logistic regression on {' and '.join(predictors)}"
+    method = f"logistic regression on {listed([column_words(name) for name in predictors])}"
     n, events = len(reached), int(min(np.sum(reached), len(reached) - np.sum(reached)))
     reason = _in_the_way(reached, predictors)
     fit = None
@@ -74,13 +75,16 @@ def model_reaching(reached: Values, predictors: dict[str, Values], *, id: str) -
         design = add_constant(np.column_stack(list(predictors.values())), has_constant="add")
         fit, reason = _fit(reached, design)
     few = events < EVENTS_PER_PREDICTOR * len(predictors)
+    rarer = "did not reach it" if np.sum(reached) > n / 2 else "reached it"
     doubts = (
-        f"Few events: {events} for {len(predictors)} predictor{'s' if len(predictors) > 1 else ''}, "
-        f"{EVENTS_PER_PREDICTOR} a predictor are wanted; read the odds ratio as a hint",
+        f"Few events: {events} {rarer}, for {len(predictors)} predictor{'s' if len(predictors) > 1 else ''}; "
+        f"{EVENTS_PER_PREDICTOR} a predictor are wanted, so read the odds ratio as a hint",
     )
     made = []
     for place, name in enumerate(predictors, start=1):
-        question = f"Does {name} change the odds of reaching the least change that patients notice?"
+        question = (
+            f"Does {column_words(name)} change the odds of reaching the least change that patients notice?"
+        )
         if fit is None:
             result = undetermined(
                 id=f"{id}.{name}",
@@ -103,7 +107,7 @@ def _in_the_way(reached: Values, predictors: dict[str, Values]) -> str:
     if is_constant(reached):
         return f"every case {'reached' if reached[0] else 'missed'} the mark"
     still = [name for name, values in predictors.items() if is_constant(values)]
-    return f"{still[0]} is the same in every case" if still else ""
+    return f"{column_words(still[0])} is the same in every case" if still else ""
 
 
 def _fit(reached: Values, design: Values) -> tuple[Any, str]:

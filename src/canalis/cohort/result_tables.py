@@ -6,7 +6,7 @@ from canalis.cohort.analysis import Analysis
 from canalis.cohort.columns import BY_NAME
 from canalis.cohort.result import Result
 from canalis.cohort.tables import Table, case_table, group_table
-from canalis.cohort.wording import interval, number, p_bare, share
+from canalis.cohort.wording import column_words, interval, listed, number, p_bare, share
 
 RESULT_HEADERS = (
     "Comparison", "Method", "n", "Estimate", "95 % CI", "Statistic", "df", "p", "p (Holm)", "Effect size",
@@ -73,7 +73,20 @@ def _results(analysis: Analysis, key: str, title: str, wanted: Callable[[Result]
     notes = tuple(dict.fromkeys(f"{w}." for r in chosen for w in r.warnings if "Exploratory" not in w))
     if any("Exploratory" in w for r in chosen for w in r.warnings):
         notes += ("Groupings other than approach and violence are exploratory.",)
+    notes += _holm_notes(chosen, analysis)
     return Table(key, title, RESULT_HEADERS, tuple(result_row(result) for result in chosen), notes)
+
+
+def _holm_notes(chosen: list[Result], analysis: Analysis) -> tuple[str, ...]:
+    """Return which comparisons the table's own correction covers, and that the main ones have another."""
+    families = dict.fromkeys(r.p_adjustment.removeprefix("Holm, ") for r in chosen if r.p_adjustment)
+    if not families or not analysis.multiplicity:
+        return ()
+    return (
+        f"p (Holm) is corrected within one outcome and one kind of test, over {listed(list(families))}. The "
+        f"{len(analysis.multiplicity)} main comparisons ({analysis.main_comparisons()}) are corrected "
+        "together, apart from this: where one is no longer significant by that, the findings say so.",
+    )
 
 
 def name(result: Result) -> str:
@@ -84,11 +97,11 @@ def name(result: Result) -> str:
     result : Result
         Any.
     """
-    words = result.id.replace("_vs_", " against ").replace("_", " ").replace(".", ": ")
+    words = ": ".join(column_words(part.replace("_vs_", "_against_")) for part in result.id.split("."))
     words = words.replace(": adjusted postoperative", " (postoperative score)").replace(
         ": adjusted", " (adjusted)"
     )
-    return (words[0].upper() + words[1:]).replace("joa", "JOA").replace("Joa", "JOA").replace("opll", "OPLL")
+    return words[0].upper() + words[1:]
 
 
 def result_row(result: Result) -> tuple[str, ...]:
@@ -114,7 +127,9 @@ def result_row(result: Result) -> tuple[str, ...]:
         name(result),
         result.method,
         str(result.n),
-        f"{estimate} {_unit(result.unit)}".strip(),
+        f"odds ratio {estimate}"
+        if result.unit == "odds ratio"
+        else f"{estimate} {_unit(result.unit)}".strip(),
         "" if result.ci_low is None else bounds,
         statistic,
         ", ".join(freedom),
@@ -132,7 +147,7 @@ def _with_sign(p: str) -> str:
 
 
 def _unit(unit: str) -> str:
-    return "" if unit in (*BOUNDED, "odds ratio") or unit.startswith("ICC") else unit
+    return "" if unit in BOUNDED or unit.startswith("ICC") else unit
 
 
 def _balance(analysis: Analysis) -> Table:

@@ -1,6 +1,7 @@
 """Numbers as a journal prints them. Rounding happens here and nowhere earlier."""
 
 import math
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
@@ -84,6 +85,20 @@ def mean_sd(mean: float | None, sd: float | None, digits: int = 2) -> str:
     if mean is None:
         return MISSING
     return number(mean, digits) + (f" ± {number(sd, digits)}" if sd is not None and math.isfinite(sd) else "")
+
+
+def column_words(column: str) -> str:
+    """Return the name of a table's column as a sentence has it, without its unit.
+
+    Examples
+    --------
+    >>> column_words("preoperative_joa"), column_words("stenosis_rate_percent"), column_words("mcid_reached")
+    ('preoperative JOA', 'stenosis rate', 'MCID reached')
+    """
+    words = column.removesuffix("_percent").replace("_", " ")
+    for name in ("joa", "mcid", "opll"):
+        words = re.sub(rf"\b{name}\b", name.upper(), words, flags=re.IGNORECASE)
+    return words
 
 
 def listed(words: list[str]) -> str:
