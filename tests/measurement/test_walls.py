@@ -32,6 +32,19 @@ def test_a_ring_without_laminae_is_post_operative(make_neck, plans):
             assert plane.torg_pavlov_ratio is not None
 
 
+@pytest.mark.parametrize("together", [2, 3])
+def test_ossification_grown_onto_several_bodies_is_a_possible_fusion_of_each(make_neck, plans, together):
+    plan, growth, top = plans
+    seven = ("C2", "C3", "C4", "C5", "C6", "C7", "T1")
+    mass = growth(top(2), top(1 + together) + 14, 4.0, width_mm=20)
+    segmentation, _ = make_neck(plan(bodies=seven, growths=(mass,)))
+    labels = segmentation.mask.labels.copy()
+    labels[labels == 2] = 15  # called bone
+    fused = replace(segmentation, mask=Mask(labels, segmentation.mask.affine))
+    warned = [w.level for w in measure_segmentation(fused, None).warnings if w.code == "possible-fused-opll"]
+    assert warned == list(seven[2 : 2 + together])
+
+
 def test_a_body_whose_wall_stands_back_is_a_possible_fusion(make_neck, plans):
     """OPLL that was labelled as bone: the canal's front stands 3 mm back behind C5."""
     plan, growth, top = plans

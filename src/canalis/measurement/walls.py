@@ -20,6 +20,7 @@ FREE_MM = 0.5  # ossification thinner than this leaves a wall free
 WALL_DEGREE = 3  # of the polynomial through five to eight bodies: a wall bends as the neck does
 OUTLIER_MM = 1.0  # a body this far from the others' wall is left out of it
 MOST_DROPPED = 3  # bodies off the others' curve: of seven, four must be left to fit
+MOST_FUSED = 3  # bodies in a row that may be fused together; no more are told from a neck's bend
 LEAST_BODIES = 4  # fewer do not say where the wall of one of them should be
 
 
@@ -87,25 +88,39 @@ def _free_points(neck: NeckGeometry, zones: list[Zone]) -> tuple[Floats, Floats]
 
 
 def possible_fusions(neck: NeckGeometry, wall_mm: Floats | None) -> list[ScanWarning]:
-    """Return a warning for each body whose wall stands 1.5 mm or more behind the wall of the others."""
+    """Return a warning for each body whose wall stands 1.5 mm or more behind the wall of the others.
+
+    Up to three bodies in a row are looked at together: ossification that has grown onto several would
+    otherwise bend the wall that each is compared with.
+    """
     if wall_mm is None:
         return []
-    warnings = []
-    for zone in _bodies(neck):
-        others = [other for other in _bodies(neck) if other is not zone]
-        places, fronts = _points(neck, others)
-        own = _points(neck, [zone])[1]
-        if len(places) < LEAST_BODIES or not len(own):
-            continue
-        degree = min(2, len(places) - 2)
-        middle = places.mean()
-        expected = np.polynomial.Polynomial.fit(places - middle, fronts, degree)(zone.middle_mm - middle)
-        between = places.min() < zone.middle_mm < places.max()
-        step = float(own[0] - expected)
-        if between and step >= FUSED_STEP_MM:
-            message = (
-                f"Possible fused OPLL: the posterior wall of {zone.name or 'a body'} stands {step:.1f} mm "
-                "behind that of its neighbours."
-            )
-            warnings.append(ScanWarning("possible-fused-opll", message, zone.name))
-    return warnings
+    steps = _steps_back(neck)
+    return [
+        ScanWarning(
+            "possible-fused-opll",
+            f"Possible fused OPLL: the posterior wall of {zone.name or 'a body'} stands {step:.1f} mm "
+            "behind that of its neighbours.",
+            zone.name,
+        )
+        for zone, step in steps
+    ]
+
+
+def _steps_back(neck: NeckGeometry) -> list[tuple[Zone, float]]:
+    """Return the bodies whose wall stands back, alone or with those beside them, and by how much."""
+    bodies = [zone for zone in _bodies(neck) if len(_points(neck, [zone])[0])]
+    places, fronts = _points(neck, bodies)
+    greatest = np.zeros(len(bodies))
+    for together in range(1, MOST_FUSED + 1):
+        for first in range(1, len(bodies) - together):
+            own = np.zeros(len(bodies), dtype=bool)
+            own[first : first + together] = True
+            if (~own).sum() < LEAST_BODIES:
+                continue
+            middle, degree = places[~own].mean(), min(2, int((~own).sum()) - 2)
+            expected = np.polynomial.Polynomial.fit(places[~own] - middle, fronts[~own], degree)
+            step = fronts[own] - expected(places[own] - middle)
+            if step.min() >= FUSED_STEP_MM:
+                greatest[own] = np.maximum(greatest[own], step)
+    return [(zone, float(step)) for zone, step in zip(bodies, greatest, strict=True) if step > 0]
