@@ -12,10 +12,10 @@ from canalis.measurement.measurements import Measurements, PlaneMeasurement, Poi
 from canalis.measurement.plane_measures import measure_planes
 from canalis.measurement.summary import (
     counted_masses,
-    find_narrowest,
     measure_alignment,
     points_of,
     summarize_ossification,
+    with_narrowest,
     worst_index,
     zone_at,
 )
@@ -72,6 +72,7 @@ def measure_segmentation(
     planes = measure_planes(neck, zones, _depths(neck, zones), volume)
     tell("Measuring", 2, STEPS)
     planes = without_norms(planes + _worst(neck, volume), neck.opened)
+    planes, narrowest = with_narrowest(planes, soft=neck.edges.soft)
     tell("Measuring", 3, STEPS)
     counted = counted_masses(neck)
     metal, metal_warnings = find_metal(neck, volume)
@@ -83,7 +84,7 @@ def measure_segmentation(
         opened_levels=neck.opened,
         levels=naming,
         planes=planes,
-        narrowest=find_narrowest(planes, soft=neck.edges.soft),
+        narrowest=narrowest,
         ossification=summarize_ossification(neck, planes, double=find_double_layer(neck, counted, volume)),
         alignment=measure_alignment(neck, segmentation.mask, volume),
         apart=find_apart(neck, counted, volume) + metal,

@@ -1,5 +1,6 @@
 """What the planes and the profile say of the whole neck: ossification, narrowest, K-line, Cobb."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -56,18 +57,35 @@ def zone_at(zones: tuple[Zone, ...], along_mm: float) -> Zone | None:
     return None
 
 
-def find_narrowest(planes: tuple[PlaneMeasurement, ...], *, soft: bool) -> Narrowest:
-    """Return the least residual AP of all planes; None where no plane has one.
+def with_narrowest(
+    planes: tuple[PlaneMeasurement, ...], *, soft: bool
+) -> tuple[tuple[PlaneMeasurement, ...], Narrowest]:
+    """Return the least residual AP of all planes, and the planes with its interval on the one where it lies.
 
-    ``soft`` as in :func:`canalis.measurement.uncertainty.edge_error_mm`.
+    Parameters
+    ----------
+    planes : tuple of PlaneMeasurement
+        As measured.
+    soft : bool
+        As in :func:`canalis.measurement.uncertainty.edge_error_mm`.
+
+    Returns
+    -------
+    planes : tuple of PlaneMeasurement
+        The one of the least wider in its interval of residual AP: a number stands with one error everywhere.
+    narrowest : Narrowest
+        None throughout where no plane has a residual AP.
     """
     held = [plane for plane in planes if plane.residual_ap_mm is not None]
     if not held:
-        return Narrowest(None, None, None, None)
+        return planes, Narrowest(None, None, None, None)
     least = min(held, key=lambda plane: (plane.residual_ap_mm or 0.0, plane.part == "worst"))
     half = least.uncertainty.get("residual_ap_mm")
     interval = None if half is None else narrowest_interval_mm(half, soft=soft)
-    return Narrowest(least.residual_ap_mm, interval, least.level, least.part)
+    if interval is not None:
+        wider = replace(least, uncertainty=least.uncertainty | {"residual_ap_mm": interval})
+        planes = tuple(wider if plane is least else plane for plane in planes)
+    return planes, Narrowest(least.residual_ap_mm, interval, least.level, least.part)
 
 
 def summarize_ossification(

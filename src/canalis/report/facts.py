@@ -102,7 +102,8 @@ def _levels_involved(ossification: Ossification) -> str:
 def _op_index(ossification: Ossification) -> str:
     if ossification.op_index is None:
         return DASH
-    return f"{ossification.op_index} (grade {ossification.op_grade})"
+    beside = ": the mass lies beside the midsagittal image" if ossification.op_index == 0 else ""
+    return f"{ossification.op_index} (grade {ossification.op_grade}){beside}"
 
 
 def _answer(value: bool | None, reason: str) -> str:
