@@ -58,7 +58,10 @@ def test_asked_for_type_levels_and_thickness_come_out_as_truth(continuous):
 def test_volume_of_the_ossification_agrees_with_its_voxels(continuous):
     voxel = 0.5 * 0.5 * 1.0
     counted = (continuous.structure == Structure.OSSIFICATION).sum() * voxel
-    assert continuous.truth.ossification.volume_mm3 == pytest.approx(counted, rel=0.06)
+    truth = continuous.truth.ossification
+    assert truth.volume_mm3 == pytest.approx(counted, rel=0.06)
+    assert all(mass.volume_mm3 > 0 for mass in truth.masses)
+    assert sum(mass.volume_mm3 for mass in truth.masses) == pytest.approx(truth.volume_mm3, rel=0.03)
 
 
 def test_every_cervical_level_is_labelled_once_head_to_foot(continuous):

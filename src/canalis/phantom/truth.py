@@ -313,7 +313,7 @@ def _ossification(
             discs=tuple(n for n in discs if _touches(neck, n, low, high)),
             max_thickness_mm=float(profile.max()),
             length_mm=float((profile > 0).sum() * ALONG_MM),
-            volume_mm3=0.0,
+            volume_mm3=_volume(neck, growths, along[profile > 0]),
         )
         for low, high, profile in spans
     )
@@ -360,7 +360,7 @@ def _ossification(
 
 
 def _volume(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> float:
-    """Return the volume of the OPLL, mm³, from its area every millimetre."""
+    """Return the volume of the OPLL at places along the neck, mm³, from its area every millimetre."""
     held = [s for s in along[::4] if any(_near(g, float(s)) for g in growths)]
     return sum(section_at(neck, growths, float(s)).areas()[1] for s in held) * 4 * ALONG_MM
 
