@@ -93,7 +93,10 @@ def _named_by_both(column: Column, dens: int, rib: int) -> Named:
         return Named(LevelNaming(False, "both", reason), first)
     if not all(column.discs[dens:rib]):
         upper = LEVELS[C2 + column.discs[dens:rib].index(False)]
-        reason = f"Dens and first rib agree, but no disc was seen below {upper}."
+        reason = (
+            f"Dens and first rib agree, but the disc below {upper} was not recognised: "
+            "were two bodies fused there, names below would be one off."
+        )
         return Named(LevelNaming(False, "both", reason), first)
     if repeated := _read_alike(column, dens, rib):
         reason = f"Dens and first rib agree, but {repeated} and the vertebra above look like one level."
