@@ -7,7 +7,7 @@ import pytest
 
 import canalis
 from canalis.chain import Options, measure_to_folder, read_drawn, why_empty, why_refused
-from canalis.errors import GeometryError, ModelError, RefusedError
+from canalis.errors import GeometryError, ModelError, ReadError, RefusedError
 from canalis.labels import RESIDUAL_CANAL, VERTEBRA_LABELS
 from canalis.phantom.files import write_nifti
 from canalis.segment.segmentation import LevelNaming, Segmentation
@@ -182,6 +182,20 @@ def test_a_drawn_label_map_names_its_own_levels(tmp_path):
     write_nifti(tmp_path / "moved.nii.gz", Volume(labels().astype(np.int16), moved))
     with pytest.raises(GeometryError, match="label map on the voxels of the CT"):
         read_drawn(tmp_path / "moved.nii.gz", a_volume())
+
+
+def test_a_drawn_label_map_with_other_labels_or_levels_upside_down_is_refused(tmp_path):
+    odd = labels().astype(np.int16)
+    odd[odd == 1] = 77
+    write_nifti(tmp_path / "odd.nii.gz", Volume(odd, AFFINE))
+    with pytest.raises(ReadError, match="0 to 4 and 11 to 19"):
+        read_drawn(tmp_path / "odd.nii.gz", a_volume())
+    turned = labels().astype(np.int16)
+    named = turned >= 11
+    turned[named] = turned.max() + turned[named].min() - turned[named]
+    write_nifti(tmp_path / "turned.nii.gz", Volume(turned, AFFINE))
+    with pytest.raises(ReadError, match="head to foot"):
+        read_drawn(tmp_path / "turned.nii.gz", a_volume())
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2), (2, 1, 0)])

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from canalis import __version__
-from canalis.errors import MissingExtraError, RefusedError
-from canalis.labels import VERTEBRA_LABELS
+from canalis.errors import MissingExtraError, ReadError, RefusedError
+from canalis.labels import ANATOMICAL_CANAL, OUTSIDE, VERTEBRA_LABELS, VERTEBRA_WITHOUT_LEVEL
 from canalis.measurement.measurements import Measurements
 from canalis.read import read_volume
 from canalis.result_folder import check_free, result_folder
@@ -36,6 +38,9 @@ SAFE_GAP_MM: Final = 3.0  # contract
 ROUNDING_MM: Final = 0.01  # to which both sides of a pixel agree
 CONTRAST_REASON: Final = "Contrast in the canal may be taken for ossification, and hides what is as dense."
 HIDDEN_REASON: Final = "Metal or streaks hide a part of the canal, where ossification would not be seen."
+KNOWN_LABELS: Final = frozenset(
+    (OUTSIDE, *ANATOMICAL_CANAL, VERTEBRA_WITHOUT_LEVEL, *VERTEBRA_LABELS.values())
+)
 NOT_NAMED: Final = LevelNaming(False, None, "The scan was refused before levels were looked for.")
 
 
@@ -201,11 +206,31 @@ def read_drawn(path: Path, volume: Volume) -> Segmentation:
     from canalis.read.nifti import read_label_map
 
     mask = read_label_map(path).on_grid_of(volume)
-    return Segmentation(mask=mask, levels=_levels_of(mask))
-
-
-def _levels_of(mask: Mask) -> LevelNaming:
     present = np.bincount(mask.labels.reshape(-1), minlength=256) > 0
+    if unknown := [label for label in np.flatnonzero(present).tolist() if label not in KNOWN_LABELS]:
+        raise ReadError(
+            f"Expected the labels of segmentation.nii.gz, 0 to 4 and 11 to 19, in {path.name}, found "
+            f"{', '.join(map(str, unknown))}. Relabel or erase them."
+        )
+    _check_order(mask, present, path)
+    return Segmentation(mask=mask, levels=_levels_of(present))
+
+
+def _check_order(mask: Mask, present: NDArray[np.bool_], path: Path) -> None:
+    """Refuse a label map whose vertebrae do not follow each other from head to foot."""
+    middles = {}
+    for level, label in VERTEBRA_LABELS.items():
+        if present[label]:
+            middles[level] = float(mask.to_lps(np.argwhere(mask.labels == label).astype(float))[:, 2].mean())
+    for (upper, higher), (lower, deeper) in pairwise(middles.items()):
+        if higher <= deeper:
+            raise ReadError(
+                f"Expected vertebrae head to foot in {path.name}, found {lower} above {upper}. "
+                "Check their labels."
+            )
+
+
+def _levels_of(present: NDArray[np.bool_]) -> LevelNaming:
     named = [level for level, label in VERTEBRA_LABELS.items() if present[label]]
     if not named:
         return LevelNaming(False, None, "The label map names no vertebra.")

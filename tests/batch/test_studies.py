@@ -1,12 +1,13 @@
 """What is a study, what it is called, and what is refused."""
 
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from canalis.batch.studies import Study, check_names, find_studies, number_studies
-from canalis.errors import CohortError, ReadError
+from canalis.errors import CohortError, OutputError, ReadError
 from canalis.phantom.files import write_nifti
 from canalis.volume import Volume
 
@@ -99,3 +100,19 @@ def test_a_key_numbers_cases_and_later_studies_get_the_next_numbers(tmp_path):
     later = number_studies([jack, jane], key)
     assert [study.case for study in later] == ["case-0003", "case-0002"]
     assert find_studies(key, out=tmp_path / "out").studies == (*first, later[0])
+
+
+def test_a_key_that_holds_more_or_cannot_be_written_is_left_as_it_is(tmp_path):
+    key = tmp_path / "key.csv"
+    john = Study("A", tmp_path / "A")
+    for text in ("case,path,hint\ncase-0007,x,C2=3.0\n", "case,path\ncase-0007,x\n"):
+        key.write_text(text)
+        odd = Study("B", tmp_path / "caf\udce9")  # as Python reads a name that is not UTF-8
+        with pytest.raises((OutputError, ReadError)):
+            number_studies([john, odd], key)
+        assert key.read_text() == text
+        assert list(tmp_path.iterdir()) == [key]
+    with pytest.raises(OutputError, match="csv"):
+        number_studies([john], tmp_path / "key.xlsx")
+    with pytest.raises(ReadError, match="UTF-8"):
+        check_names([replace(odd, case="caf\udce9")])

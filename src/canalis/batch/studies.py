@@ -1,5 +1,7 @@
 """Which studies a batch measures, and what each is called."""
 
+import csv
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -123,13 +125,40 @@ def number_studies(studies: Sequence[Study], key: Path) -> tuple[Study, ...]:
             next_number += 1
         numbered.append(replace(study, case=known[study.source]))
     text = write_csv(("case", "path"), [(case, str(source)) for source, case in known.items()])
+    _write_key(key, text)
+    return tuple(numbered)
+
+
+def _write_key(key: Path, text: str) -> None:
+    """Write the key beside and move it into place, so that an earlier one is never lost."""
+    if key.suffix.lower() != ".csv":
+        raise OutputError(
+            f"Expected a key that ends in .csv, found {key.name}. Give another file with --key."
+        )
+    if key.exists() and (other := set(_columns_of(key)) - {"case", "path"}):
+        raise OutputError(
+            f"Expected a key with the columns case and path alone, found {', '.join(sorted(other))} in "
+            f"{key.name}. Give another file with --key: this one would lose them."
+        )
+    beside = key.with_name(f".{key.name}.{os.getpid()}")
     try:
-        key.write_text(text, encoding="utf-8")
+        beside.write_bytes(text.encode("utf-8"))
+        beside.replace(key)
+    except UnicodeEncodeError:
+        raise ReadError(
+            "Expected names of folders and files in UTF-8, found one that is not. Rename it, or name its "
+            "case in a list."
+        ) from None
     except OSError as error:
+        beside.unlink(missing_ok=True)
         raise OutputError(
             f"The key {key} cannot be written: {error.strerror}. Give another file with --key."
         ) from None
-    return tuple(numbered)
+
+
+def _columns_of(table: Path) -> list[str]:
+    with table.open(encoding="utf-8-sig", newline="") as lines:
+        return next(csv.reader(lines), [])
 
 
 def _number_of(case: str) -> str:
@@ -239,6 +268,11 @@ def check_names(studies: Sequence[Study]) -> None:
     seen: dict[str, str] = {}
     for study in studies:
         case = study.case
+        if not case.isprintable():
+            raise ReadError(
+                "Expected cases' names in UTF-8 that can be printed, found one that cannot. Rename the "
+                "study, or name the cases in a list."
+            )
         if (
             not case
             or case.startswith(".")
