@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import canalis
+from canalis import chain
 from canalis.chain import Options, measure_to_folder, read_drawn, why_empty, why_refused
 from canalis.errors import GeometryError, ModelError, ReadError, RefusedError
 from canalis.labels import RESIDUAL_CANAL, VERTEBRA_LABELS
@@ -196,6 +197,15 @@ def test_a_drawn_label_map_with_other_labels_or_levels_upside_down_is_refused(tm
     write_nifti(tmp_path / "turned.nii.gz", Volume(turned, AFFINE))
     with pytest.raises(ReadError, match="head to foot"):
         read_drawn(tmp_path / "turned.nii.gz", a_volume())
+
+
+def test_dicom_output_of_a_nifti_is_refused_before_a_network_looks(tmp_path, monkeypatch):
+    pytest.importorskip("highdicom")
+    monkeypatch.setattr(chain, "measure_with_outlines", lambda *a, **k: pytest.fail("measured"))
+    write_nifti(tmp_path / "ct.nii.gz", a_volume())
+    with pytest.raises(ReadError, match="leave --dicom out"):
+        measure_to_folder(tmp_path / "ct.nii.gz", tmp_path / "out", Options(also=("dicom",)))
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2), (2, 1, 0)])

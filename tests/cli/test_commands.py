@@ -50,6 +50,12 @@ def test_a_phantom_is_written_with_its_truth(phantom):
     assert truth["ossification"]["max_thickness_mm"] == pytest.approx(5.0, abs=0.1)
 
 
+def test_a_phantom_without_opll_has_no_levels_of_it(run, tmp_path):
+    ran = run("phantom", "--out", tmp_path / "p", "--seed", 2000001, "--type", "none", "--levels", "C3-C5")
+    assert ran.exit_code == 2
+    assert not (tmp_path / "p").exists()
+
+
 def test_a_phantom_is_measured_with_its_own_label_map(phantom, run, tmp_path):
     out = tmp_path / "out"
     labels = phantom.out / "truth.nii.gz"

@@ -81,6 +81,8 @@ def phantom(
         operation=_operation(operation),
     )
     seeds = {seed: out} if count is None else {n: out / str(n) for n in range(seed, seed + count)}
+    if type_ == "none" and (levels is not None or thickness_mm is not None):
+        raise typer.BadParameter("--type none has no OPLL: leave --levels and --thickness-mm out.")
     if operation is not None and into is not None:
         raise typer.BadParameter("--operation opens a synthetic neck: leave --into out.")
     if segmentation is not None and into is None:
