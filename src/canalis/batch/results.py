@@ -54,11 +54,16 @@ class Settings:
         return {"version": self.version, "models": dict(sorted(self.models.items())), "also": [*self.also]}
 
 
+KEPT_NAMES: Final = ("measurements.json", "run.json")
+"""Files of a case that cases.csv is made of: without them a case is measured again."""
+
+
 def state_of(study: Study, out: Path, settings: Settings) -> State:
     """Return whether a case's folder is there: done, of other settings or another input, or absent."""
     if not (out / study.case).exists():
         return "absent"
-    return "done" if read_case(out / study.case) == case_record(study, settings) else "other"
+    whole = all((out / study.case / name).is_file() for name in KEPT_NAMES)
+    return "done" if whole and read_case(out / study.case) == case_record(study, settings) else "other"
 
 
 def case_record(study: Study, settings: Settings) -> dict[str, Any]:
