@@ -40,12 +40,14 @@ def test_of_a_low_piece_the_network_must_be_sure(height_mm, mean, unsure):
     assert heights == ((5 + (height_mm - 1) / 2,) if unsure else ())
 
 
-@pytest.mark.parametrize(("rows", "unsure"), [(7, True), (8, False)])  # 3.5 and 4 mm
-def test_of_a_low_piece_thicker_than_any_rim_less_is_enough(rows, unsure):
+@pytest.mark.parametrize(
+    ("rows", "pixel_mm", "unsure"), [(7, 0.5, True), (8, 0.5, False), (14, 4.0, True), (16, 4.0, False)]
+)  # 3.5, 4, 7 and 8 mm
+def test_of_a_low_piece_thicker_than_any_rim_less_is_enough(rows, pixel_mm, unsure):
     seen, canal = seen_with(slice(5, 12), slice(20, 40))
     seen.classes[5:12, 10 : 10 + rows, 20:40] = Fine.OSSIFICATION
     seen.ossification[5:12, 10 : 10 + rows, 20:40] = round(255 * 0.85)
-    assert bool(set_low_masses_apart(seen, canal, pixel_mm=PIXEL_MM)[1]) is unsure
+    assert bool(set_low_masses_apart(seen, canal, pixel_mm=pixel_mm)[1]) is unsure
 
 
 def test_a_low_piece_no_thicker_than_two_millimetres_is_never_sure():

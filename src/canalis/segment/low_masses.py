@@ -31,14 +31,15 @@ LEAST_MEAN_TALLER: Final = 0.75
 """Of a piece higher than that. On 53 validation phantoms all 14 false pieces under 0.9 are 1 to 4 mm high by
 two networks; of six true ones four are 9 or 10 mm high, faint masses with 0.80 to 0.89."""
 
-THICK_MM: Final = 4.0
-"""From the wall, from which the same mean is enough of a low piece too: no rim is so thick. Of 15 pieces that
-were set apart on 38 validation and test necks both of 4 and 7 mm were ossification, none of 1.5 to 3.5 mm."""
-
 THIN_MM: Final = 2.0
 """Of a low piece, from the canal's front wall to its back in whole pixels, as thickness is defined: what is
 no thicker cannot be told from a rim, and a report speaks of 2 mm and more. Of 73 low pieces of OPLL on 100
 validation phantoms two are so thin. A thin plate that stands off the wall is no rim."""
+
+THICK_TIMES: Final = 2.0
+"""As many times as thick as that, from the wall: 4 mm on fine pixels. No rim is so thick, and the mean of a
+taller piece is enough. Of 15 pieces that were set apart on 38 validation and test necks both of 4 and 7 mm
+were ossification, none of 1.5 to 3.5 mm."""
 
 UNSURE: Final = (
     "The network is not sure whether low masses at {where} are OPLL or rims of the bodies. "
@@ -99,7 +100,7 @@ def _least_mean(height_mm: float, thick_mm: float, *, thin_mm: float) -> float:
         return 0.0
     if thick_mm <= thin_mm:
         return float("inf")
-    return LEAST_MEAN_TALLER if height_mm > TALLER_MM or thick_mm >= THICK_MM else LEAST_MEAN
+    return LEAST_MEAN_TALLER if height_mm > TALLER_MM or thick_mm >= THICK_TIMES * thin_mm else LEAST_MEAN
 
 
 def warn_of_unsure_masses(
