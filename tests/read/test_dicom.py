@@ -222,15 +222,52 @@ def test_an_encrypted_zip_is_refused_with_what_to_do(tmp_path, synthetic_series)
         read_volume(zipped)
 
 
-def test_a_data_set_without_a_preamble_is_read(tmp_path, synthetic_series):
+def without_meta(path, *, implicit=False, bits=16):
+    """Write a file again as its bare data set, without preamble and file meta information."""
+    ds = pydicom.dcmread(path)
+    if bits == 32:
+        ds.PixelData = np.frombuffer(ds.PixelData, "<u2").astype("<u4").tobytes()
+        ds.BitsAllocated = 32
+    ds.preamble = None
+    del ds.file_meta
+    ds.save_as(path, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+@pytest.mark.parametrize("implicit", [True, False], ids=["implicit", "explicit"])
+def test_a_data_set_without_a_preamble_is_read(tmp_path, synthetic_series, implicit, bits):
+    series = synthetic_series(slices=6)
+    folder = series.write(tmp_path / "ct")
+    whole = read_volume(folder)
+    for path in folder.iterdir():
+        without_meta(path, implicit=implicit, bits=bits)
+    bare = read_volume(folder)
+    assert np.array_equal(bare.hu, whole.hu)
+    assert_same_places(series, bare)
+    zipped = read_volume(zip_of(folder, tmp_path / "ct.zip"))
+    assert np.array_equal(zipped.hu, whole.hu)
+
+
+def test_pixels_are_found_where_the_stated_syntax_is_not_that_of_the_file(tmp_path, synthetic_series):
     series = synthetic_series(slices=6)
     folder = series.write(tmp_path / "ct")
     for path in folder.iterdir():
-        ds = pydicom.dcmread(path)
-        ds.preamble = None
-        del ds.file_meta
-        ds.save_as(path, implicit_vr=True, little_endian=True, enforce_file_format=False)
+        data = path.read_bytes()
+        stated = data.index(b"1.2.840.10008.1.2.1\0")
+        path.write_bytes(data[:stated] + b"1.2.840.10008.1.2\0\0\0" + data[stated + 20 :])
     assert_same_places(series, read_volume(folder))
+
+
+def test_compressed_pixels_without_a_transfer_syntax_are_refused(tmp_path, synthetic_series):
+    folder = synthetic_series(slices=6).write(tmp_path / "ct")
+    for path in folder.iterdir():
+        ds = pydicom.dcmread(path)
+        ds.compress(RLELossless)
+        ds.save_as(path)
+        data = path.read_bytes()
+        path.write_bytes(data[data.index(b"\x08\0\x08\0CS") :])  # from Image Type on
+    with pytest.raises(ReadError, match=r"unknown transfer syntax.*Convert them"):
+        read_volume(folder)
 
 
 def test_progress_is_told_of_every_slice(tmp_path, synthetic_series):

@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 import pydicom
 import pydicom.config
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -26,6 +27,8 @@ LOCALIZER_WORDS = ("LOCALIZER", "LOCALISER", "SCOUT", "SURVIEW", "TOPOGRAM", "SC
 DOSE_WORDS = ("DOSE", "PATIENT_INFO", "RESULTS", "PROTOCOL")
 PIXEL_DATA = bytes.fromhex("e07f1000")  # the tag (7FE0,0010), little endian
 FILE_WITHOUT_IMAGE = "file{s} without an image"  # DICOMDIR, structured reports: not worth a warning
+UNDEFINED_LENGTH = b"\xff" * 4  # of Pixel Data: compressed
+UNKNOWN_COMPRESSION = UID("0")
 UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
 
 TAGS = [
@@ -149,44 +152,63 @@ def _header(file: ImageFile) -> tuple[Dataset, int | None]:
     """Return the header and where uncompressed pixels start; of a zip, unpack little first."""
     if file.archive is not None and file.size() > ZIP_HEAD:
         with contextlib.suppress(Exception), file.open_head() as opened:
-            dataset, at = _parse(opened)
-            if at is not None:
-                return dataset, _pixel_start(dataset, at)
+            dataset, start = _parse(opened)
+            if start is not None:
+                return dataset, _pixel_start(dataset, start)
     with file.open() as opened:
-        dataset, at = _parse(opened)
-    if at is None and _sop_class(dataset) in (CT_IMAGE, *ENHANCED_CT) and not _reordered(dataset):
+        dataset, start = _parse(opened)
+    if start is None and _sop_class(dataset) in (CT_IMAGE, *ENHANCED_CT) and not _reordered(dataset):
         raise ReadError(f"The DICOM header of {file.place} is cut off before its pixels.")
-    return dataset, _pixel_start(dataset, at)
+    return dataset, _pixel_start(dataset, start)
 
 
 def _parse(opened: BinaryIO) -> tuple[Dataset, int | None]:
+    """Return the header, and where the value of Pixel Data starts if it follows."""
     bare = opened.read(132)[128:] != b"DICM"
     opened.seek(0)
     dataset = pydicom.dcmread(opened, stop_before_pixels=True, force=bare, specific_tags=TAGS)
     at = opened.tell()
-    return dataset, at if opened.read(4) == PIXEL_DATA else None
+    element = opened.read(12)
+    # An explicit VR follows the tag; where there is none, the length does, and its first byte is even.
+    explicit = element[4:6] in (b"OB", b"OW", b"UN")
+    if not _stated_syntax(dataset):
+        _state_syntax(dataset, encapsulated=element[8 if explicit else 4 :][:4] == UNDEFINED_LENGTH)
+    if element[:4] != PIXEL_DATA:
+        return dataset, None
+    return dataset, at + (12 if explicit else 8)
 
 
-def _pixel_start(dataset: Dataset, at: int | None) -> int | None:
-    syntax = _transfer_syntax(dataset)
-    if at is None or syntax not in UNCOMPRESSED:
-        return None
-    return at + (8 if syntax == ImplicitVRLittleEndian else 12)
+def _pixel_start(dataset: Dataset, start: int | None) -> int | None:
+    return start if _stated_syntax(dataset) in UNCOMPRESSED else None
+
+
+def _stated_syntax(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", None)
+    return str(meta.get("TransferSyntaxUID") or "") if meta else ""
+
+
+def _state_syntax(dataset: Dataset, encapsulated: bool) -> None:
+    """Give a header without a transfer syntax the one it was found to be written in."""
+    implicit, little_endian = dataset.original_encoding
+    if encapsulated:
+        syntax = UNKNOWN_COMPRESSION
+    elif implicit:
+        syntax = ImplicitVRLittleEndian
+    else:
+        syntax = ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
+    if not getattr(dataset, "file_meta", None):
+        dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax
 
 
 def _reordered(dataset: Dataset) -> bool:
     """Return True where the file's own bytes do not show the tag of the pixels."""
-    return _transfer_syntax(dataset) in (DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
+    return _stated_syntax(dataset) in (DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
 
 
 def _sop_class(dataset: Dataset) -> str:
     meta = getattr(dataset, "file_meta", None) or Dataset()
     return str(dataset.get("SOPClassUID") or meta.get("MediaStorageSOPClassUID") or "")
-
-
-def _transfer_syntax(dataset: Dataset) -> str:
-    meta = getattr(dataset, "file_meta", None)
-    return str(meta.get("TransferSyntaxUID", ImplicitVRLittleEndian)) if meta else ImplicitVRLittleEndian
 
 
 def _frames(file: ImageFile, dataset: Dataset, start: int | None) -> list[Frame] | LeftOut:
@@ -242,7 +264,7 @@ def _pixel_format(dataset: Dataset, start: int | None) -> PixelFormat:
         bits_stored=stored,
         high_bit=stored - 1 if high_bit is None else int(high_bit),
         signed=bool(dataset.get("PixelRepresentation")),
-        transfer_syntax=_transfer_syntax(dataset),
+        transfer_syntax=_stated_syntax(dataset),
         lossy=str(dataset.get("LossyImageCompression", "")) == "01",
         start=start,
     )
