@@ -180,6 +180,48 @@ def test_an_affine_that_is_not_finite_is_refused(tmp_path):
         read_volume(path)
 
 
+def damaged(path, **fields):
+    """A file whose header holds other values in some fields."""
+    image = nibabel.Nifti1Image(values(), affine_of())
+    image.set_sform(None, code=0)
+    image.set_qform(affine_of(), code=1)
+    nibabel.save(image, path)
+    header = np.frombuffer(bytearray(path.read_bytes()), image.header.structarr.dtype, 1).copy()
+    for name, value in fields.items():
+        header[name] = value
+    path.write_bytes(header.tobytes() + path.read_bytes()[348:])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "said"),
+    [
+        ({"xyzt_units": 7}, ReadError, "found unit code 7"),
+        ({"quatern_b": 3, "quatern_c": 3}, GeometryError, "Expected a rotation"),
+        ({"pixdim": [0, 0.6, 0.7, 1.25, 0, 0, 0, 0]}, GeometryError, "qfac"),
+        ({"scl_slope": 1, "scl_inter": np.nan}, ReadError, "finite intercept .* found nan"),
+        (
+            {"dim": [3, 30000, 30000, 30000, 1, 1, 1, 1]},
+            ReadError,
+            r"memory, found .* \(30000, 30000, 30000\)",
+        ),
+        ({"vox_offset": np.inf}, ReadError, "truncated or damaged"),
+        ({"vox_offset": 1e30}, ReadError, "truncated or damaged"),
+    ],
+)
+def test_a_damaged_header_is_refused_in_one_line(tmp_path, fields, error, said):
+    path = damaged(tmp_path / "ct.nii", **fields)
+    for read in (read_volume, read_label_map):
+        with pytest.raises(error, match=said) as raised:
+            read(path)
+        assert "\n" not in str(raised.value)
+
+
+def test_a_unit_of_time_does_not_matter(tmp_path):
+    volume = read_volume(damaged(tmp_path / "ct.nii", xyzt_units=2 + 56))
+    assert volume.spacing_mm == pytest.approx((1.25, 0.7, 0.6), rel=1e-5)
+
+
 def test_a_header_without_its_voxels_is_refused(tmp_path):
     nibabel.save(nibabel.Nifti1Pair(values(), affine_of()), tmp_path / "ct.hdr")
     with pytest.raises(ReadError, match="holds only a header"):

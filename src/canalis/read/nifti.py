@@ -36,7 +36,17 @@ from canalis.volume import (
 )
 
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # its own inverse
-MM_PER_UNIT = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
+MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}  # by code: unknown, metre, millimetre, micrometre
+DAMAGED = (
+    EOFError,
+    OSError,
+    HeaderDataError,
+    WrapStructError,
+    ValueError,
+    OverflowError,
+    KeyError,
+    zlib.error,
+)  # what a truncated or damaged file raises
 CHUNK = 1 << 24  # bytes read between two calls of the progress callback
 
 
@@ -125,16 +135,15 @@ def _load(file: ImageFile, progress: Progress | None) -> _Image:
         with file.stream() as stream:
             header = _header(stream)
             stored = _stored(stream, header, progress)
-    except (EOFError, OSError, HeaderDataError, WrapStructError, ValueError, KeyError, zlib.error) as error:
+    except DAMAGED as error:
         raise ReadError("The NIfTI file is truncated or damaged. Copy it again.") from error
-    slope, intercept = header.get_slope_inter()
-    unit = MM_PER_UNIT.get(header.get_xyzt_units()[0], 1.0)
-    affine_ras = np.diag([unit, unit, unit, 1.0]) @ header.get_best_affine()
+    slope, intercept = _slope_and_intercept(header)
+    affine_ras = _affine_ras(header)
     return _Image(
         stored=stored,
         affine=(RAS_TO_LPS @ affine_ras)[:, [2, 1, 0, 3]],
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
+        slope=slope,
+        intercept=intercept,
         grid=NiftiGrid(
             shape=tuple(int(n) for n in header.get_data_shape()),
             affine_ras=affine_ras,
@@ -157,6 +166,36 @@ def _header(stream: Any) -> Nifti1Header:
     return header
 
 
+def _slope_and_intercept(header: Nifti1Header) -> tuple[float, float]:
+    try:
+        slope, intercept = header.get_slope_inter()
+    except HeaderDataError as error:
+        raise ReadError(
+            "Expected a finite intercept (scl_inter) in the NIfTI header, found "
+            f"{float(header['scl_inter'])}. Export it again."
+        ) from error
+    return 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
+
+
+def _affine_ras(header: Nifti1Header) -> NDArray[np.float64]:
+    """Return the file's affine, mm."""
+    code = int(header["xyzt_units"]) % 8  # above these bits, the unit of time
+    if code not in MM_PER_UNIT:
+        raise ReadError(
+            "Expected metres, millimetres or micrometres (code 1, 2 or 3) in the NIfTI header, found "
+            f"unit code {code}. Export it again."
+        )
+    try:
+        affine = header.get_best_affine()
+    except (HeaderDataError, ValueError) as error:
+        raise GeometryError(
+            "Expected a rotation in the NIfTI header, found a quaternion or qfac that is none. "
+            "Export it again."
+        ) from error
+    unit = MM_PER_UNIT[code]
+    return np.asarray(np.diag([unit, unit, unit, 1.0]) @ affine)
+
+
 def _stored(stream: Any, header: Nifti1Header, progress: Progress | None) -> NDArray[Any]:
     """Return the voxels as stored, slice by row by column, read straight into place."""
     shape = tuple(int(n) for n in header.get_data_shape())
@@ -165,7 +204,13 @@ def _stored(stream: Any, header: Nifti1Header, progress: Progress | None) -> NDA
     dtype = header.get_data_dtype()
     if dtype.kind not in "iuf":
         raise ReadError(f"Expected one number a voxel, found {dtype} in the NIfTI file. Give a CT.")
-    voxels = np.empty(shape[2::-1], dtype)
+    try:
+        voxels = np.empty(shape[2::-1], dtype)
+    except (MemoryError, OverflowError, ValueError) as error:
+        raise ReadError(
+            f"Expected a CT that fits into memory, found a NIfTI image of shape {shape}. "
+            "If it is not that large, its header is damaged: copy it again."
+        ) from error
     stream.seek(max(int(header["vox_offset"]), int(header["sizeof_hdr"])))
     view = memoryview(voxels.reshape(-1).view(np.uint8).data)
     done = 0
