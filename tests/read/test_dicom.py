@@ -222,6 +222,27 @@ def test_an_encrypted_zip_is_refused_with_what_to_do(tmp_path, synthetic_series)
         read_volume(zipped)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_zip_is_refused_with_what_to_do(tmp_path, synthetic_series, method):
+    folder = synthetic_series(slices=2).write(tmp_path / "ct")
+    zipped = tmp_path / "ct.zip"
+    with zipfile.ZipFile(zipped, "w", method) as archive:
+        for file in sorted(folder.iterdir()):
+            archive.write(file, file.name)
+    data = bytearray(zipped.read_bytes())
+    data[150:400] = b"\xff" * 250
+    zipped.write_bytes(data)
+    with pytest.raises(ReadError, match=r"file 1 of 2 of the zip: the zip is damaged. Unpack it"):
+        read_volume(zipped)
+
+
+def test_a_zip_with_a_damaged_directory_is_refused(tmp_path, synthetic_series):
+    zipped = zip_of(synthetic_series(slices=2).write(tmp_path / "ct"), tmp_path / "ct.zip")
+    zipped.write_bytes(zipped.read_bytes().replace(b"PK\x01\x02", b"\xff\xff\xff\xff"))
+    with pytest.raises(ReadError, match=r"found a damaged zip. Copy it again"):
+        read_volume(zipped)
+
+
 def without_meta(path, *, implicit=False, bits=16):
     """Write a file again as its bare data set, without preamble and file meta information."""
     ds = pydicom.dcmread(path)

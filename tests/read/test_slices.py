@@ -1,13 +1,17 @@
 """Slices that are doubled, missing, unevenly spaced, truncated or undecodable."""
 
+import io
+from pathlib import Path
+
 import numpy as np
 import pydicom
 import pytest
 from scipy.ndimage import map_coordinates
 
 from canalis.errors import GeometryError, ReadError
-from canalis.read import read_volume
+from canalis.read import pixels, read_volume
 from canalis.read.geometry import described_slices
+from canalis.read.sources import ImageFile
 
 
 def codes(volume):
@@ -144,6 +148,73 @@ def test_a_slice_cut_off_within_its_header_is_named_by_file(tmp_path, synthetic_
     volume = read_volume(folder)
     assert "unreadable-slices" in codes(volume)
     assert "file 4 of 15" in messages(volume)
+
+
+def test_a_file_that_cannot_be_opened_is_left_out_and_said(tmp_path, synthetic_series):
+    folder = synthetic_series(slices=15).write(tmp_path / "ct")
+    (folder / "zz_Secret.dcm").symlink_to(tmp_path / "nowhere" / "Secret")
+    volume = read_volume(folder)
+    assert volume.shape[0] == 15
+    assert codes(volume) == ["unreadable-slices"]
+    assert messages(volume) == "File 16 of 16 cannot be opened; it was left out."
+
+
+def test_a_file_whose_bytes_cannot_be_read_is_left_out_and_said(tmp_path, synthetic_series):
+    failing = Path("/proc/self/mem")  # opens, and fails to read
+    if not failing.exists():
+        pytest.skip("no file here that fails to read")
+    folder = synthetic_series(slices=15).write(tmp_path / "ct")
+    (folder / "zz.dcm").symlink_to(failing)
+    assert messages(read_volume(folder)) == "File 16 of 16 cannot be opened; it was left out."
+
+
+class FailingFile(io.BytesIO):
+    """A file on a failing disk."""
+
+    def read(self, *size):
+        raise OSError(5, "Input/output error")
+
+
+def test_pixels_that_the_disk_does_not_give_back_are_left_out_and_said(
+    tmp_path, synthetic_series, monkeypatch
+):
+    folder = synthetic_series(slices=15).write(tmp_path / "ct")
+    failing, opened = str(paths_from_the_foot(folder)[0]), ImageFile.open
+    read = pixels._read_uncompressed
+
+    def read_from_failing_disk(frame):
+        def fail(file):
+            return FailingFile() if file.path == failing else opened(file)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ImageFile, "open", fail)
+            return read(frame)
+
+    monkeypatch.setattr(pixels, "_read_uncompressed", read_from_failing_disk)
+    volume = read_volume(folder)
+    assert codes(volume) == ["unreadable-slices"]
+    assert volume.shape[0] == 14
+
+
+def test_files_that_cannot_be_opened_are_refused_where_they_are_too_many(tmp_path, synthetic_series):
+    folder = synthetic_series(slices=6).write(tmp_path / "ct")
+    for number in range(3):
+        (folder / f"zz_Secret{number}.dcm").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ReadError, match="3 of 9 DICOM files cannot be read, file 7 of 9 first"):
+        read_volume(folder)
+    for path in folder.iterdir():
+        if not path.is_symlink():
+            path.unlink()
+    with pytest.raises(ReadError, match=r"3 of 3 files that cannot be opened, file 1 of 3 first") as raised:
+        read_volume(folder)
+    assert "Secret" not in str(raised.value)
+
+
+def test_a_lone_file_that_cannot_be_opened_is_refused_with_the_reason(tmp_path):
+    (tmp_path / "Secret.dcm").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ReadError, match="Cannot open file 1 of 1: No such file or directory") as raised:
+        read_volume(tmp_path)
+    assert "Secret" not in str(raised.value)
 
 
 def test_a_series_with_too_little_left_is_refused(tmp_path, synthetic_series):

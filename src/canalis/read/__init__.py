@@ -4,7 +4,7 @@ from os import PathLike
 from pathlib import Path
 
 from canalis.errors import ReadError
-from canalis.read.sources import ImageFile, Kind, find_files, kind_of
+from canalis.read.sources import ImageFile, Kind, UnopenedFileError, find_files, kind_of
 from canalis.volume import Progress, Volume
 
 __all__ = ["read_volume"]
@@ -46,12 +46,23 @@ def read_volume(
     """
     files = find_files(Path(path))
     kinds: dict[Kind, list[ImageFile]] = {"dicom": [], "nifti": [], "other": []}
+    unopened: list[ImageFile] = []
     for file in files:
-        kinds[kind_of(file)].append(file)
+        try:
+            kinds[kind_of(file)].append(file)
+        except UnopenedFileError:
+            if len(files) == 1:
+                raise
+            unopened.append(file)
     if kinds["dicom"]:
         from canalis.read.dicom import read_dicom
 
-        return read_dicom(kinds["dicom"], series, progress)
+        return read_dicom(kinds["dicom"], series, progress, unopened=unopened)
+    if unopened:
+        raise ReadError(
+            f"Expected a CT in {path}, found {len(unopened)} of {_counted(len(files))} that cannot be "
+            f"opened, {unopened[0].place} first. Make them readable, or give one NIfTI file."
+        )
     if kinds["nifti"]:
         from canalis.read.nifti import read_nifti
 

@@ -1,5 +1,6 @@
 """A folder or zip of DICOM files to a Volume."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,13 @@ from canalis.volume import Acquisition, HounsfieldArray, Progress, ScanWarning, 
 LARGEST_SHARE_UNREADABLE = 0.25  # of the slices; with more gone, too little is left to measure
 
 
-def read_dicom(files: list[ImageFile], series: str | None, progress: Progress | None = None) -> Volume:
+def read_dicom(
+    files: list[ImageFile],
+    series: str | None,
+    progress: Progress | None = None,
+    *,
+    unopened: Sequence[ImageFile] = (),
+) -> Volume:
     """Return the CT that DICOM files hold.
 
     Parameters
@@ -27,6 +34,8 @@ def read_dicom(files: list[ImageFile], series: str | None, progress: Progress | 
         A series instance UID or its hash; None picks the thinnest axial series.
     progress : callable, optional
         Called as headers and slices are read.
+    unopened : sequence of ImageFile
+        Files beside them that cannot be opened; each counts as a slice that cannot be read.
 
     Returns
     -------
@@ -41,7 +50,7 @@ def read_dicom(files: list[ImageFile], series: str | None, progress: Progress | 
     GeometryError
         If the slices do not describe one place in the patient.
     """
-    frames, left_out, said = _scan(files, progress)
+    frames, left_out, said = _scan(files, unopened, progress)
     stack, chosen = choose_stack(group_into_stacks(frames), left_out, series)
     check_decodable(list(stack.frames))
     slices = _sorted(list(stack.frames))
@@ -75,7 +84,7 @@ class _Slices:
 
 
 def _scan(
-    files: list[ImageFile], progress: Progress | None
+    files: list[ImageFile], unopened: Sequence[ImageFile], progress: Progress | None
 ) -> tuple[list[Frame], list[LeftOut], list[ScanWarning]]:
     frames: list[Frame] = []
     left_out: list[LeftOut] = []
@@ -93,14 +102,13 @@ def _scan(
                 frames.extend(found)
             if progress is not None:
                 progress("Looking at files", count, len(files))
-    if damaged and len(damaged) > LARGEST_SHARE_UNREADABLE * len(files):
-        described = f"{len(damaged)} of {len(files)} DICOM files"
-        raise ReadError(f"{described} cannot be read, {damaged[0].place} first. Copy them again.")
-    said = [
-        ScanWarning("unreadable-slices", f"The header of {file.place} cannot be read; it was left out.")
-        for file in damaged
-    ]
-    return frames, left_out, said
+    gone, total = [*damaged, *unopened], len(files) + len(unopened)
+    if gone and len(gone) > LARGEST_SHARE_UNREADABLE * total:
+        described = f"{len(gone)} of {total} DICOM files"
+        raise ReadError(f"{described} cannot be read, {gone[0].place} first. Copy them again.")
+    said = [f"The header of {file.place} cannot be read; it was left out." for file in damaged]
+    said += [f"{file.place.capitalize()} cannot be opened; it was left out." for file in unopened]
+    return frames, left_out, [ScanWarning("unreadable-slices", message) for message in said]
 
 
 def _sorted(frames: list[Frame]) -> _Slices:

@@ -109,8 +109,11 @@ def _read_uncompressed(frame: Frame) -> NDArray[np.integer]:
     dtype = np.dtype(f"<{'i' if pixels.signed else 'u'}{pixels.bits_allocated // 8}")
     size = pixels.rows * pixels.columns * dtype.itemsize
     with frame.file.open() as opened:
-        opened.seek((pixels.start or 0) + frame.index * size)
-        read = opened.read(size)
+        try:
+            opened.seek((pixels.start or 0) + frame.index * size)
+            read = opened.read(size)
+        except OSError as error:  # such as from a failing disk
+            raise UndecodableFrameError(f"The pixels of {frame.file.place} cannot be read.") from error
     if len(read) != size:
         raise UndecodableFrameError(f"The pixels of {frame.file.place} are cut off.")
     return _used_bits(np.frombuffer(read, dtype).reshape(pixels.rows, pixels.columns), pixels)

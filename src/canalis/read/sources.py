@@ -20,6 +20,10 @@ NIFTI_HEADER = 348  # bytes of a NIfTI-1 header
 ZIP_HEAD = 1 << 16  # bytes of a zipped file that are unpacked to read a DICOM header
 
 
+class UnopenedFileError(ReadError):
+    """A file that is there by name but cannot be opened: a dangling link, or one not to be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFile:
     """One file, on disk or in a zip.
@@ -49,13 +53,13 @@ class ImageFile:
     def open(self) -> BinaryIO:
         """Return the whole file, open for reading bytes and seekable."""
         if self.archive is None:
-            return open(self.path, "rb")
+            return _opened(self.path, self.place)
         return io.BytesIO(_unpack(self.archive, self.path, self.place))
 
     def open_head(self) -> BinaryIO:
         """Return the file, of a zipped one only the first 64 kB."""
         if self.archive is None:
-            return open(self.path, "rb")
+            return _opened(self.path, self.place)
         return io.BytesIO(_unpack(self.archive, self.path, self.place, limit=ZIP_HEAD))
 
     @contextlib.contextmanager
@@ -77,15 +81,35 @@ class ImageFile:
         return self.archive.getinfo(self.path).file_size
 
 
+def _opened(path: str, place: str) -> BinaryIO:
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise _unopened(error, place) from error
+
+
+def _unopened(error: OSError, place: str) -> UnopenedFileError:
+    """Return the error in words without the path, which the system's own hold."""
+    reason = error.strerror or "no reason given"
+    return UnopenedFileError(f"Cannot open {place}: {reason}. Make it readable, or take it out of the input.")
+
+
 def _unpack(archive: zipfile.ZipFile, name: str, place: str, limit: int = -1) -> bytes:
     try:
         with archive.open(name) as member:
             return member.read(limit)
-    except (RuntimeError, zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+    except Exception as error:  # each way of compressing raises its own kinds on damaged data
         reason = "it is encrypted" if "encrypted" in str(error) else "the zip is damaged"
         raise ReadError(
             f"Cannot unpack {place} of the zip: {reason}. Unpack it and give the folder."
         ) from error
+
+
+def _archive(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except Exception as error:  # many kinds, as the directory of a zip is damaged
+        raise ReadError(f"Expected a CT in {path}, found a damaged zip. Copy it again.") from error
 
 
 def find_files(path: Path) -> list[ImageFile]:
@@ -112,7 +136,7 @@ def find_files(path: Path) -> list[ImageFile]:
     if path.is_dir():
         names = sorted(os.path.join(folder, name) for folder, _, files in os.walk(path) for name in files)
     elif zipfile.is_zipfile(path):
-        archive = zipfile.ZipFile(path)
+        archive = _archive(path)
         names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
     else:
         names = [str(path)]
@@ -125,7 +149,10 @@ def find_files(path: Path) -> list[ImageFile]:
 def kind_of(file: ImageFile) -> Kind:
     """Return what a file is, judged by its first bytes and never by its name."""
     with file.open_head() as opened:
-        head = opened.read(NIFTI_HEADER)
+        try:
+            head = opened.read(NIFTI_HEADER)
+        except OSError as error:  # such as from a failing disk
+            raise _unopened(error, file.place) from error
     if head[:2] == b"\x1f\x8b":
         head = _first_unpacked(file)
         return "nifti" if _is_nifti(head) else "other"
