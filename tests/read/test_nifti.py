@@ -198,7 +198,7 @@ def damaged(path, **fields):
     [
         ({"xyzt_units": 7}, ReadError, "found unit code 7"),
         ({"quatern_b": 3, "quatern_c": 3}, GeometryError, "Expected a rotation"),
-        ({"pixdim": [0, 0.6, 0.7, 1.25, 0, 0, 0, 0]}, GeometryError, "qfac"),
+        ({"pixdim": [3, 0.6, 0.7, 1.25, 0, 0, 0, 0]}, GeometryError, "qfac"),
         ({"scl_slope": 1, "scl_inter": np.nan}, ReadError, "finite intercept .* found nan"),
         (
             {"dim": [3, 30000, 30000, 30000, 1, 1, 1, 1]},
@@ -215,6 +215,12 @@ def test_a_damaged_header_is_refused_in_one_line(tmp_path, fields, error, said):
         with pytest.raises(error, match=said) as raised:
             read(path)
         assert "\n" not in str(raised.value)
+
+
+def test_a_qfac_of_nought_counts_as_one(tmp_path):
+    plain = read_volume(damaged(tmp_path / "one.nii"))
+    nought = read_volume(damaged(tmp_path / "ct.nii", pixdim=[0, 0.6, 0.7, 1.25, 0, 0, 0, 0]))
+    assert np.allclose(nought.affine, plain.affine)
 
 
 def test_a_unit_of_time_does_not_matter(tmp_path):

@@ -163,6 +163,8 @@ def _header(stream: Any) -> Nifti1Header:
         raise ReadError(
             "The NIfTI file holds only a header; its voxels lie in another file. Convert it to .nii."
         )
+    if header["pixdim"][0] == 0:
+        header["pixdim"][0] = 1  # as the standard takes it (nifti1.h, method 2)
     return header
 
 
