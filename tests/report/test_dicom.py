@@ -399,3 +399,90 @@ def test_a_source_whose_birth_date_and_sex_were_removed_still_gets_its_seg(tmp_p
     seg = pydicom.dcmread(tmp_path / "segmentation.dcm")
     assert seg.PatientBirthDate == ""
     assert seg.Modality == "SEG"
+
+
+def made_from(tmp_path, synthetic_series, neck, change):
+    """Return the SEG and the SR of a series whose headers were changed."""
+    folder = tmp_path / "ct"
+    series = synthetic_series()
+    folder.mkdir()
+    with warnings.catch_warnings(), pydicom.config.disable_value_validation():
+        warnings.simplefilter("ignore")
+        for index in range(series.slices):
+            dataset = complete(series.dataset(index))
+            change(dataset)
+            pydicom.dcmwrite(folder / f"{index}.dcm", dataset)
+    volume = read_volume(folder)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        refused_objects(tmp_path, neck, volume, labels_for(volume))
+    assert [str(warning.message) for warning in said] == []
+    return [pydicom.dcmread(tmp_path / name) for name in ("segmentation.dcm", "measurements.dcm")]
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=\u5c71\u7530^\u592a\u90ce"),
+        ("ISO 2022 IR 149", "Hong^Gildong=\u6d2a^\u5409\u6d1e"),
+        ("", "Plain^Name"),
+        ("ISO_IR 6", "Plain^Name"),
+        ("UTF-8", "M\u00fcller^Any"),
+    ],
+)
+def test_the_patients_name_is_right_whatever_the_character_set(
+    tmp_path, synthetic_series, neck, charset, name
+):
+    def change(dataset):
+        dataset.SpecificCharacterSet = charset
+        dataset.PatientName = name
+
+    for made in made_from(tmp_path, synthetic_series, neck, change):
+        assert made.SpecificCharacterSet == "ISO_IR 192"
+        assert str(made.PatientName) == name
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("PatientBirthDate", "1947"),
+        ("PatientBirthDate", "19470000"),
+        ("PatientBirthDate", "00000000"),
+        ("PatientBirthDate", "19470230"),
+        ("StudyDate", "00000000"),
+        ("StudyTime", "99:99"),
+        ("PatientSex", "U"),
+        ("PatientSex", "X"),
+    ],
+)
+def test_a_value_that_dicom_does_not_allow_is_left_empty(tmp_path, synthetic_series, neck, field, value):
+    for made in made_from(tmp_path, synthetic_series, neck, lambda header: setattr(header, field, value)):
+        assert not made[field].value
+
+
+def test_a_source_without_slice_thickness_gets_its_seg(tmp_path, synthetic_series, neck):
+    def change(dataset):
+        if "SliceThickness" in dataset:
+            del dataset.SliceThickness
+
+    assert made_from(tmp_path, synthetic_series, neck, change)[0].Modality == "SEG"
+
+
+def test_a_source_without_frame_of_reference_is_refused_in_words(tmp_path, synthetic_series, neck):
+    def change(dataset):
+        del dataset.FrameOfReferenceUID
+
+    with pytest.raises(ReadError, match=r"FrameOfReferenceUID.*without --dicom"):
+        made_from(tmp_path, synthetic_series, neck, change)
+
+
+def test_what_the_library_says_of_a_header_is_not_passed_on(tmp_path, neck, source, monkeypatch):
+    def fail(*_, **__):
+        raise ValueError("Unable to convert 'Secret^Name'")
+
+    monkeypatch.setattr("canalis.report.dicom_files.make_seg", fail)
+    with pytest.raises(OutputError, match="ValueError") as caught:
+        refused_objects(tmp_path, neck, source, labels_for(source))
+    assert "Secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__

@@ -1,7 +1,9 @@
 """The DICOM frames that a volume was read from, and a label map on each of them."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +18,15 @@ EMPTY_WHERE_UNKNOWN: Final = (
     "StudyTime", "ReferringPhysicianName",
 )  # fmt: skip
 """Type 2 attributes of the patient and study modules: a standard file has them, if only empty."""
+
+ANY: Final = re.compile(r".*", re.DOTALL)
+VALID: Final = {
+    "PatientBirthDate": re.compile(r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"),
+    "StudyDate": re.compile(r"\d{4}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"),
+    "StudyTime": re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?"),
+    "PatientSex": re.compile("[MFO]"),
+}
+"""What these may hold (PS3.5, 6.2; PS3.3, C.7.1.1)."""
 
 WHOLE_VOXELS: Final = 1e-3  # of a voxel: a frame this near to a slice of the mask has its labels as they are
 
@@ -47,12 +58,12 @@ def read_sources(acquisition: Acquisition | None) -> list[Any]:
     Returns
     -------
     list of pydicom.Dataset
-        One a file, pixels left out; one in all of an Enhanced multi-frame file.
+        One a file, in UTF-8 and cleaned, pixels left out; one in all of an Enhanced multi-frame file.
 
     Raises
     ------
     ReadError
-        If the volume was not read from DICOM files on disk.
+        If the volume was not read from DICOM files on disk, or one lacks a FrameOfReferenceUID.
     """
     import pydicom
 
@@ -66,11 +77,37 @@ def read_sources(acquisition: Acquisition | None) -> list[Any]:
         raise ReadError(
             "DICOM SEG and SR need the source files on disk, found none. Unpack the zip, or bring them back."
         ) from error
-    for header in headers:
-        for name in EMPTY_WHERE_UNKNOWN:
-            if name not in header:
-                setattr(header, name, "")
-    return headers
+    if any("FrameOfReferenceUID" not in header for header in headers):
+        raise ReadError(
+            "DICOM SEG and SR need the source's FrameOfReferenceUID, found a file without it. "
+            "Measure without --dicom: the other files need none."
+        )
+    return [_cleaned(header) for header in headers]
+
+
+def _cleaned(header: Any) -> Any:
+    """Return a header in UTF-8, with the attributes that SEG and SR copy empty where they are not valid.
+
+    Scanners write character sets with an empty first value, dates of zeros and sexes of their own; none may
+    keep a result from being written.
+    """
+    header.decode()
+    header.SpecificCharacterSet = "ISO_IR 192"
+    for name in EMPTY_WHERE_UNKNOWN:
+        if name not in header or not _valid(name, str(header[name].value or "")):
+            setattr(header, name, "")
+    if "SliceThickness" not in header and "PerFrameFunctionalGroupsSequence" not in header:
+        header.SliceThickness = None  # type 2 as well: empty where unknown
+    return header
+
+
+def _valid(name: str, value: str) -> bool:
+    if not VALID.get(name, ANY).fullmatch(value):
+        return False
+    try:
+        return not name.endswith("Date") or bool(datetime.strptime(value, "%Y%m%d"))
+    except ValueError:
+        return False
 
 
 def frames_of(sources: Sequence[Any]) -> list[Frame]:
