@@ -468,9 +468,12 @@ def test_a_source_without_slice_thickness_gets_its_seg(tmp_path, synthetic_serie
     assert made_from(tmp_path, synthetic_series, neck, change)[0].Modality == "SEG"
 
 
-def test_a_source_without_frame_of_reference_is_refused_in_words(tmp_path, synthetic_series, neck):
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_source_without_frame_of_reference_is_refused_in_words(tmp_path, synthetic_series, neck, empty):
     def change(dataset):
         del dataset.FrameOfReferenceUID
+        if empty:
+            dataset.FrameOfReferenceUID = ""
 
     with pytest.raises(ReadError, match=r"FrameOfReferenceUID.*without --dicom"):
         made_from(tmp_path, synthetic_series, neck, change)

@@ -77,7 +77,7 @@ def read_sources(acquisition: Acquisition | None) -> list[Any]:
         raise ReadError(
             "DICOM SEG and SR need the source files on disk, found none. Unpack the zip, or bring them back."
         ) from error
-    if any("FrameOfReferenceUID" not in header for header in headers):
+    if any(not header.get("FrameOfReferenceUID") for header in headers):
         raise ReadError(
             "DICOM SEG and SR need the source's FrameOfReferenceUID, found a file without it. "
             "Measure without --dicom: the other files need none."
