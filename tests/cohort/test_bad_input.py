@@ -7,6 +7,7 @@ import pytest
 
 from canalis.cohort.analysis import analyse
 from canalis.cohort.cases import read_cases
+from canalis.cohort.shown import show_cell
 from canalis.cohort.tables import case_table
 from canalis.errors import CohortError
 
@@ -16,7 +17,7 @@ ROWS = "P1,8,12,anterior\nP2,9,14,posterior\nP3,10,12,anterior\nP4,6,9,posterior
 
 def test_a_table_without_case_column_names_what_it_found(write_table):
     path = write_table("key,preoperative_joa\nP1,8\n")
-    with pytest.raises(CohortError, match=r"column 'case'.*key, preoperative_joa.*row 1"):
+    with pytest.raises(CohortError, match=r"column 'case'.*preoperative_joa and 1 other .*row 1"):
         read_cases(path)
 
 
@@ -33,14 +34,16 @@ def test_a_table_without_scores_names_the_missing_column(write_table):
 
 def test_text_in_a_number_is_named_by_row_and_column(write_table):
     path = write_table(HEADER + "P1,8,12,anterior\nP2,nine,14,posterior\n")
-    with pytest.raises(CohortError, match=r"row 3, column preoperative_joa.*a number.*'nine'"):
+    with pytest.raises(
+        CohortError, match=r"row 3, column preoperative_joa.*a number.*words that are no number"
+    ):
         read_cases(path)
 
 
 def test_every_bad_cell_is_told_at_once(write_table):
     path = write_table(HEADER + "P1,eight,12,anterior\nP2,9,14,sideways\n")
     with pytest.raises(
-        CohortError, match=r"row 2, column preoperative_joa.*row 3, column approach.*sideways"
+        CohortError, match=r"row 2, column preoperative_joa.*row 3, column approach.*found text"
     ):
         read_cases(path)
 
@@ -320,7 +323,35 @@ def test_a_number_typed_as_people_type_it_is_told_how_to_type_it(write_table, ce
 
 def test_names_of_operations_tell_the_approach_and_a_full_stop_is_no_fault(write_table):
     rows = "P1,8,12,ACDF\nP2,9,14,laminoplasty\nP3,10,12,ant.\n"
-    with pytest.raises(CohortError, match=r"row 4, column approach.*'ant\.'"):
+    with pytest.raises(CohortError, match=r"row 4, column approach.*found text"):
         read_cases(write_table(HEADER + rows))
     frame = read_cases(write_table(HEADER + rows.replace("ant.", "Anterior."))).frame
     assert [*frame["approach"]] == ["anterior", "posterior", "anterior"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Mustermann Max,55,male\nMuster Eva,60,female\n", r"column 'case'.*3 headers.*row 1"),
+        (HEADER + "P1,Mustermann Max,12,anterior\n", r"row 2, column preoperative_joa.*no number"),
+        (HEADER + "P1,8,12,Mustermann Max\n", r"row 2, column approach.*found text"),
+        ("case,opll_levels\nP1,Mustermann Max\n", r"row 2, column opll_levels.*found text"),
+        ("case,double_layer_sign\nP1,Mustermann Max\n", r"row 2, column double_layer_sign.*found text"),
+        ("Mustermann Max,Mustermann Max\n1,2\n", r"each header once.*row 1, column 1 and 2"),
+        ("Mustermann Max Main Street,55\n1,2\n", r"names a patient.*'street'.*row 1"),
+    ],
+)
+def test_a_patients_name_where_it_should_not_be_is_not_repeated(write_table, text, told):
+    with pytest.raises(CohortError, match=told) as error:
+        read_cases(write_table(text))
+    assert "Muster" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["8,5", "12 mm", "-3", "C3-C9", "laminoplasty", "unknown", "+"])
+def test_what_can_be_no_name_is_repeated(text):
+    assert show_cell(text, number=True) == f"'{text}'"
+
+
+@pytest.mark.parametrize("text", ["19610403", "+49 170 1234567", "8 Mustermann", "Max", "C3 Max"])
+def test_what_could_name_someone_is_not_repeated(text):
+    assert text not in show_cell(text)

@@ -18,6 +18,7 @@ from canalis.cohort.redcap import flatten_redcap, is_redcap
 from canalis.cohort.schema import Column, normal_header
 from canalis.cohort.scores import add_outcome, choose_scale
 from canalis.cohort.sheet import Sheet, read_sheet
+from canalis.cohort.shown import show_headers
 from canalis.errors import CohortError
 
 MissingPolicy = Literal["available", "complete", "refuse"]
@@ -188,16 +189,18 @@ def match_headers(sheet: Sheet) -> tuple[dict[int, Column], list[str]]:
     for header in unused:
         near = difflib.get_close_matches(normal_header(header), BY_HEADER, n=1, cutoff=NEAR_MISS)
         if near and BY_HEADER[near[0]].name not in there:
+            place = sheet.headers.index(header) + 1
+            found_there = f"'{header}'" if "case" in there else "another word"
             raise CohortError(
-                f"Expected a header of the schema, found '{header}' in {sheet.name}, row 1. Did you mean "
-                f"'{BY_HEADER[near[0]].name}'? Rename it; `canalis cohort --template FILE` writes every "
-                f"header."
+                f"Expected a header of the schema, found {found_there} in {sheet.name}, row 1, "
+                f"column {place}. Did you mean '{BY_HEADER[near[0]].name}'? Rename it; "
+                f"`canalis cohort --template FILE` writes every header."
             )
     if "case" not in there:
         raise CohortError(
-            f"Expected a column 'case', found only {', '.join(sheet.headers)} in {sheet.name}, row 1. Add a "
-            f"column of "
-            "case ids; `canalis cohort --template FILE` writes every header."
+            f"Expected a header row with a column 'case', found {show_headers(sheet.headers)} in "
+            f"{sheet.name}, row 1. Put the headers into row 1, and add a column of case ids; "
+            "`canalis cohort --template FILE` writes every header."
         )
     return found, unused
 

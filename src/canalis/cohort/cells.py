@@ -5,6 +5,7 @@ from typing import Final
 
 from canalis.cohort.identifiers import holds_identifier
 from canalis.cohort.schema import MISSING_WORDS, NO_WORDS, YES_WORDS, Column, normal_word
+from canalis.cohort.shown import show_cell
 from canalis.errors import CohortError
 from canalis.labels import LEVELS
 
@@ -97,7 +98,7 @@ def read_levels(text: str) -> str:
         ends = re.split(RANGE_MARK, piece.strip().upper(), maxsplit=1, flags=re.IGNORECASE)
         names = [end if end[:1] in ("C", "T") else ends[0][:1] + end for end in ends]
         if any(name not in LEVELS for name in names):
-            raise CohortError(f"expected {_LEVELS_WANTED}, found '{text}'")
+            raise CohortError(f"expected {_LEVELS_WANTED}, found {show_cell(text)}")
         first, last = LEVELS.index(names[0]), LEVELS.index(names[-1])
         found += LEVELS[min(first, last) : max(first, last) + 1]
     return ";".join(level for level in LEVELS if level in found)
@@ -124,7 +125,9 @@ def _read_number(text: str, column: Column, *, decimal_comma: bool) -> float:
     if decimal_comma and plain.count(",") == 1 and "." not in plain:
         plain = plain.replace(",", ".")
     if not _plain_number(plain):
-        raise CohortError(f"expected {column.expected}, found '{text}'{_how_to_type(plain)}")
+        raise CohortError(
+            f"expected {column.expected}, found {show_cell(text, number=True)}{_how_to_type(plain)}"
+        )
     value = float(plain)
     if column.kind == "integer" and value != round(value):
         raise CohortError(f"expected {column.expected}, found {text}")
@@ -155,7 +158,7 @@ def _read_yes_no(text: str, column: Column) -> str:
         return "yes"
     if word in NO_WORDS:
         return "no"
-    raise CohortError(f"expected {column.expected}, found '{text}'")
+    raise CohortError(f"expected {column.expected}, found {show_cell(text)}")
 
 
 def _read_choice(text: str, column: Column) -> str:
@@ -167,4 +170,4 @@ def _read_choice(text: str, column: Column) -> str:
             or (word and word in map(normal_word, synonyms))
         ):
             return value
-    raise CohortError(f"expected {column.expected}, found '{text}'")
+    raise CohortError(f"expected {column.expected}, found {show_cell(text)}")

@@ -47,10 +47,12 @@ def refuse_identifying_headers(headers: Iterable[str], *, file: str) -> None:
     """
     for header in headers:
         plain = normal_header(header)
-        if NAMING_WORDS & set(plain.split("_")) or any(part in plain for part in NAMING_PARTS):
+        words = [word for word in plain.split("_") if word in NAMING_WORDS]
+        words += [part for part in NAMING_PARTS if part in plain]
+        if words:
             raise CohortError(
-                f"Expected no column that names a patient, found '{header}' in {file}, row 1. "
-                "Remove the column; keep only a case id that means nothing outside your list."
+                f"Expected no column that names a patient, found a header with '{words[0]}' in {file}, "
+                "row 1. Remove the column; keep only a case id that means nothing outside your list."
             )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from canalis.cohort.columns import BY_HEADER, find_column
 from canalis.cohort.schema import NO_WORDS, YES_WORDS, normal_header
 from canalis.cohort.sheet import Sheet
+from canalis.cohort.shown import show_cell
 from canalis.errors import CohortError
 
 BOOKKEEPING: Final = re.compile(r"^redcap_|_complete$|_timestamp$")
@@ -80,7 +81,7 @@ def _ticked(row: tuple[str, ...], places: list[tuple[int, str]], number: int, sh
         cell = row[place].strip().lower()
         if cell and cell not in YES_WORDS | NO_WORDS:
             raise CohortError(
-                f"Expected 1 or 0 in a REDCap check box, found '{row[place]}' in {sheet.name}, row "
+                f"Expected 1 or 0 in a REDCap check box, found {show_cell(row[place])} in {sheet.name}, row "
                 f"{number}, column "
                 f"{stem}___{code}. Export the raw data again."
             )
@@ -137,8 +138,8 @@ def _header_at(header: str, name: str, event: str | None, row: int, file: str) -
     if LAST.search(plain):
         return "postoperative_joa"
     raise CohortError(
-        f"Expected an event that says its time (baseline, month_3, final), found '{event}' in {file}, row "
-        f"{row}, "
+        f"Expected an event that says its time (baseline, month_3, final), found {show_cell(event)} in "
+        f"{file}, row {row}, "
         "column redcap_event_name. Rename the event, or give preoperative_joa and postoperative_joa."
     )
 
@@ -146,7 +147,7 @@ def _header_at(header: str, name: str, event: str | None, row: int, file: str) -
 def _put(record: dict[str, str], header: str, cell: str, row: int, file: str) -> None:
     if record.setdefault(header, cell) != cell:
         raise CohortError(
-            f"Expected one value a case, found '{record[header]}' and '{cell}' in {file}, row {row}, column "
-            f"{header}. "
+            f"Expected one value a case, found {show_cell(record[header])} and {show_cell(cell)} in "
+            f"{file}, row {row}, column {header}. "
             "Correct one of the events; scores at several times go into joa_at_3_months and the like."
         )

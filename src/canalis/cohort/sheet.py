@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from canalis.cohort.shown import show_headers
 from canalis.errors import CohortError
 
 DELIMITERS: Final = (",", ";", "\t")
@@ -251,7 +252,8 @@ def _check_shape(sheet: Sheet) -> None:
             )
     for header, count in Counter(sheet.headers).items():
         if count > 1:
+            places = " and ".join(str(i) for i, h in enumerate(sheet.headers, start=1) if h == header)
             raise CohortError(
-                f"Expected each header once, found '{header}' {count} times in {sheet.name}, row 1. Rename "
-                f"one."
+                f"Expected each header once, found {show_headers([header])} {count} times in {sheet.name}, "
+                f"row 1, column {places}. Rename one."
             )
