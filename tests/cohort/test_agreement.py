@@ -200,3 +200,43 @@ def test_results_are_written_with_a_figure(tmp_path, write_table):
     assert {"thickness_mm.icc_a1", "type.kappa.A_vs_B"} <= {r["id"] for r in content["results"]}
     assert (tmp_path / "out" / "figures" / "bland_altman_thickness_mm_A_B.svg").is_file()
     assert (tmp_path / "out" / "tables.docx").is_file()
+
+
+@pytest.mark.parametrize(("cell", "told"), [('"3,1"', "'3,1'"), ("abc", "words"), ("inf", "'inf'")])
+@pytest.mark.parametrize("measure", ["thickness_mm", "gap"])
+def test_a_bad_cell_among_numbers_is_refused_by_row_and_measure(write_table, cell, told, measure):
+    text = f"case,reader,{measure}\n1,A,2.9\n1,B,{cell}\n2,A,4.1\n2,B,4.0\n"
+    with pytest.raises(CohortError, match=rf"number for {measure}, found {told}.*row 3, column {measure}"):
+        read_readings(write_table(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("case\n1\n2\n", "at least two readers, found none"),
+        ("case,reader\n1,A\n1,B\n", "a measure"),
+        ("case,thickness_mm,opll_type\n1,3.1,mixed\n2,3.3,mixed\n", "no column 'reader'"),
+        ("case,A\n1,3.1\n2,3.3\n", "at least two readers, found 1"),
+    ],
+)
+def test_a_table_without_readers_is_refused(write_table, text, message):
+    with pytest.raises(CohortError, match=message):
+        read_readings(write_table(text))
+
+
+def test_a_reading_off_the_order_is_told_by_its_row_and_without_a_name(write_table):
+    text = "case,reader,k_line\n1,A,positive\n1,B,Mustermann Max\n"
+    with pytest.raises(CohortError, match=r"row 3, column k_line") as told:
+        read_readings(write_table(text))
+    assert "Muster" not in str(told.value)
+
+
+@pytest.mark.parametrize("cells", [("a,b", "b,a"), ("a,b", "c,d"), ("a,b", "a,a"), ("a,c", "b,c")])
+def test_kappa_of_few_cases_gives_no_warning_of_a_library(write_table, cells):
+    rows = zip(*(c.split(",") for c in cells), strict=True)
+    text = "case,A,B\n" + "".join(f"{i},{a},{b}\n" for i, (a, b) in enumerate(rows))
+    (readings,) = read_readings(write_table(text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (result,) = compare_readings(readings)
+    assert (result.ci_low is None) == (result.ci_high is None)

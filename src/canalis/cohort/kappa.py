@@ -45,7 +45,10 @@ def _kappa(counts: Values, weight: str | None, readings: Readings, one: str, oth
     if np.count_nonzero(counts.sum(axis=0)) < 2 and np.count_nonzero(counts.sum(axis=1)) < 2:
         reason = "both readers used one word only, so chance cannot be told from agreement"
         return undetermined(id=id, question=question, method=name, unit="kappa", n=n, reason=reason)
-    found = cohens_kappa(counts, wt=weight)
+    with np.errstate(all="ignore"):  # what is not defined is told as such below
+        found = cohens_kappa(counts, wt=weight)
+        low, high = finite(found.kappa_low), finite(found.kappa_upp)
+        z, p = finite(found.z_value), finite(found.pvalue_two_sided)
     exact = agreed == n
     bounds = dict.fromkeys(("ci_low", "ci_high"), "the readers agree exactly") if exact else {}
     return Result(
@@ -56,11 +59,11 @@ def _kappa(counts: Values, weight: str | None, readings: Readings, one: str, oth
         unit="kappa",
         n=n,
         effect_size=EffectSize("share of equal readings", agreed / n),
-        ci_low=None if exact else max(-1.0, float(found.kappa_low)),
-        ci_high=None if exact else min(1.0, float(found.kappa_upp)),
-        statistic=finite(found.z_value),
+        ci_low=None if exact or low is None else max(-1.0, low),
+        ci_high=None if exact or high is None else min(1.0, high),
+        statistic=z,
         statistic_name="z",
-        p=finite(found.pvalue_two_sided),
+        p=p,
         reasons={"df": "a z statistic has no degrees of freedom"} | bounds,
         assumptions=("Interval from the normal distribution, cut at 1",),
         warnings=(RARE,) if n < 30 else (),
