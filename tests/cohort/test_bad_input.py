@@ -1,6 +1,7 @@
 """Tables as they come: each fault gives one clear message with row and column, or is read right."""
 
 import datetime
+import zipfile
 
 import openpyxl
 import pytest
@@ -355,3 +356,40 @@ def test_what_can_be_no_name_is_repeated(text):
 @pytest.mark.parametrize("text", ["19610403", "+49 170 1234567", "8 Mustermann", "Max", "C3 Max"])
 def test_what_could_name_someone_is_not_repeated(text):
     assert text not in show_cell(text)
+
+
+def damaged(path, part, content):
+    """Write a workbook again with one of its parts changed."""
+    with zipfile.ZipFile(path) as book:
+        parts = {name: book.read(name) for name in book.namelist()}
+    parts[part] = content(parts[part])
+    with zipfile.ZipFile(path, "w") as book:
+        for name, data in parts.items():
+            book.writestr(name, data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("part", "content"),
+    [
+        ("xl/worksheets/sheet1.xml", lambda data: data[: len(data) // 2]),
+        ("xl/worksheets/sheet1.xml", lambda data: data.replace(b'r="B2"', b'r="2B"')),
+        ("xl/worksheets/sheet1.xml", lambda data: b""),
+        ("xl/workbook.xml", lambda data: data[: len(data) // 2]),
+        ("xl/styles.xml", lambda data: b"<"),
+        ("[Content_Types].xml", lambda data: b"<Types/>"),
+    ],
+)
+def test_a_damaged_workbook_is_told(tmp_path, part, content):
+    rows = [["case", "preoperative_joa", "postoperative_joa"], ["P1", 8, 12]]
+    path = damaged(workbook(tmp_path / "cases.xlsx", rows), part, content)
+    with pytest.raises(CohortError, match=r"Expected an Excel workbook.*cases\.xlsx.*again"):
+        read_cases(path)
+
+
+def test_a_workbook_that_begins_with_a_chart_is_told(tmp_path):
+    book = openpyxl.Workbook()
+    book.create_chartsheet("Chart", 0).add_chart(openpyxl.chart.BarChart())
+    book.save(tmp_path / "cases.xlsx")
+    with pytest.raises(CohortError, match=r"sheet of cells, found the chart 'Chart'"):
+        read_cases(tmp_path / "cases.xlsx")

@@ -4,6 +4,7 @@ import csv
 import datetime
 import io
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,21 @@ from canalis.errors import CohortError
 DELIMITERS: Final = (",", ";", "\t")
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 """A text cell that begins with one of these is run as a formula by a spreadsheet."""
+
+DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    OverflowError,
+)
+"""What openpyxl raises at a damaged workbook, broken XML (a SyntaxError) included."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,18 +185,31 @@ def _read_workbook(path: Path) -> Sheet:
     try:
         values = openpyxl.load_workbook(path, read_only=True, data_only=True)
         formulas = openpyxl.load_workbook(path, read_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError):
+    except DAMAGE:
         raise CohortError(
             f"Expected an Excel workbook, found something else in {path.name}. Save it again as .xlsx."
         ) from None
     try:
+        numbered: list[tuple[int, list[str]]] = []
         title, others = _choose_sheet(values.sheetnames)
-        numbered = []
+        if not hasattr(values[title], "iter_rows"):
+            raise CohortError(
+                f"Expected a sheet of cells, found the chart '{title}' as the first sheet of {path.name}. "
+                f"Move the table's sheet to the front, or name it 'cases'."
+            )
         pairs = zip(values[title].iter_rows(), formulas[title].iter_rows(), strict=True)
         for number, (row, written) in enumerate(pairs, start=1):
             cells = [_cell_text(c, w, number, path.name) for c, w in zip(row, written, strict=True)]
             if any(cells):
                 numbered.append((number, cells))
+    except CohortError:
+        raise
+    except DAMAGE:
+        row = numbered[-1][0] + 1 if numbered else 1
+        raise CohortError(
+            f"Expected an Excel workbook, found a damaged one in {path.name}, near row {row}. Open it in "
+            f"Excel and save it again as .xlsx."
+        ) from None
     finally:
         values.close()
         formulas.close()
