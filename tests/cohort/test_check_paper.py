@@ -248,3 +248,55 @@ def test_results_are_written_with_a_run(tmp_path):
     solved = (tmp_path / "out" / "solved_cases.csv").read_text().splitlines()
     assert len(solved) == 28
     tomllib.loads(EXAMPLE.read_text())
+
+
+SUMMARY = '[[summary]]\nvariable = "a"\nwhere = "T"\n'
+GROUPS = "[groups.g]\na = 1\nb = 2\n"
+TEST = '[[test]]\nwhere = "R"\nvariables = ["x"]\ngroups = ["a", "b"]\n'
+CASES = '[cases]\nwhere = "T"\nafter = "post"\nrate = "rate"\nnumber = [1]\n'
+CELLS = '[cases.columns]\npre = ["8"]\nrate = ["50"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD + SUMMARY + 'all = ["1.0", "-2.0"]', r"summary of a, all: expected an SD of 0 or more.*-2\.0"),
+        (HEAD + SUMMARY + 'all = ["inf", "2.0"]', r"expected a printed number, found 'inf'"),
+        (HEAD.replace("n = 3", "n = 0"), r"n: expected a whole number from 1, found 0"),
+        (HEAD.replace("n = 3", "n = 2.5"), r"n: expected a whole number from 1, found 2\.5"),
+        (HEAD + "[groups.g]\na = 0\n", r"groups\.g\.a: expected a whole number from 1, found 0"),
+        (HEAD + '[variables.a]\nlow = "x"\n', r"variables\.a: expected numbers for low and high, found 'x'"),
+        (HEAD + "[variables.a]\nlow = 3\nhigh = 2\n", r"variables\.a: expected low below high"),
+        (HEAD + GROUPS + TEST + 'kind = "anova"\np = "0.1"', r"kind: expected one of .*found 'anova'"),
+        (HEAD + GROUPS + TEST + 'kind = "independent"\np = "small"', r"p: expected a p such as.*'small'"),
+        (HEAD + TEST + 'kind = "independent"\np = "0.1"', r"groups: expected one of all, found 'a'"),
+        (HEAD + GROUPS + TEST + 'kind = "paired"\np = "0.1"', r"variables: expected 2 names"),
+        (HEAD + '[[count]]\nwhat = "s"\nwhere = "T"\nparts = { m = "two" }', r"count of s, m: .*'two'"),
+        (
+            HEAD + GROUPS + '[[crosstab]]\nwhat = "s"\nwhere = "T"\nfactor = "zz"\nrows = { m = [1, 2] }',
+            r"crosstab of s, factor: expected one of g, found 'zz'",
+        ),
+        (
+            HEAD + GROUPS + '[[crosstab]]\nwhat = "s"\nwhere = "T"\nfactor = "g"\nrows = { m = [1] }',
+            r"row m: expected 2 counts",
+        ),
+        (
+            HEAD + '[[columns]]\nwhere = "T"\nfactor = "zz"\nheaders = ["A"]\nmean = ["a"]\nn = [1]',
+            r"columns\.factor: expected .*'zz'",
+        ),
+        (HEAD + CASES + 'before = "zz"\n' + CELLS, r"cases\.before: expected one of .*found 'zz'"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_with_its_place(tmp_path, text, message):
+    path = tmp_path / "paper.toml"
+    path.write_text(text)
+    with pytest.raises(CohortError, match=message):
+        check_paper(read_paper(path))
+
+
+def test_a_t_test_with_a_group_of_one_cannot_be_told(tmp_path):
+    path = tmp_path / "paper.toml"
+    summary = SUMMARY.replace('"a"', '"x"') + 'a = ["1.0", "0.0"]\nb = ["2.0", "1.0"]\n'
+    path.write_text(HEAD + GROUPS + summary + TEST + 'kind = "independent"\np = "0.1"')
+    (check,) = [c for c in check_paper(read_paper(path)).checks if c.kind == "t test"]
+    assert (check.verdict, "a has 1" in check.told) == ("cannot be told", True)

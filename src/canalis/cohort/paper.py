@@ -1,15 +1,20 @@
 """What a paper prints, as values that know their last digit. Read from a TOML file, `canalis.paper/1`."""
 
+import math
+import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 from canalis.cohort.joa import Scale, find_scale
 from canalis.errors import CohortError
 
 SCHEMA: Final = "canalis.paper/1"
 TestKind = Literal["paired", "independent", "correlation"]
+CLAIM: Final = re.compile(r"\s*[<>]?\s*=?\s*\d*\.?\d+(e-?\d{1,3})?\s*", re.IGNORECASE)
+"""How a p is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +213,10 @@ def read_paper(path: Path) -> Paper:
 
 
 def _build(content: dict[str, Any]) -> Paper:
-    variables = {name: Variable(name, **known) for name, known in content.get("variables", {}).items()}
-    n = int(content["n"])
+    variables = {name: _variable(name, known) for name, known in content.get("variables", {}).items()}
+    n = _whole(content["n"], "n", least=1)
     groups = {
-        factor: {g: int(size) for g, size in sizes.items()}
+        factor: {g: _whole(size, f"groups.{factor}.{g}", least=1) for g, size in sizes.items()}
         for factor, sizes in content.get("groups", {}).items()
     }
     names = {"all", *(g for sizes in groups.values() for g in sizes)}
@@ -232,20 +237,18 @@ def _build(content: dict[str, Any]) -> Paper:
     }
     if unknown:
         raise KeyError(", ".join(sorted(unknown)))
+    summaries = [_summary(dict(s), variables, names) for s in content.get("summary", [])]
     return Paper(
-        title=content["title"],
+        title=_text(content["title"], "title"),
         n=n,
-        scale=find_scale(content["scale"]),
+        scale=find_scale(_text(content["scale"], "scale")),
         groups=groups,
         variables=[*variables.values()],
-        summaries=[_summary(dict(s), variables, names) for s in content.get("summary", [])],
-        counts=[
-            Count(c["what"], c["where"], dict(c["parts"]), int(c.get("total", n)))
-            for c in content.get("count", [])
-        ],
-        crosstabs=[Crosstab(**c) for c in content.get("crosstab", [])],
-        columns=[Columns(**c) for c in content.get("columns", [])],
-        tests=[ClaimedTest(**({"groups": []} | t)) for t in content.get("test", [])],
+        summaries=summaries,
+        counts=(counts := [_count(c, n) for c in content.get("count", [])]),
+        crosstabs=[_crosstab(c, groups, counts) for c in content.get("crosstab", [])],
+        columns=[_columns(c, groups) for c in content.get("columns", [])],
+        tests=[_test(t, names) for t in content.get("test", [])],
         unchecked=[Unchecked(**u) for u in content.get("unchecked", [])],
         cases=None if cases is None else _cases(dict(cases)),
     )
@@ -257,12 +260,24 @@ def _summary(given: dict[str, Any], variables: dict[str, Variable], names: set[s
     if unknown:
         raise KeyError(f"summary of {name}: group {', '.join(sorted(unknown))}")
     values = {group: (_printed(mean), _printed(sd)) for group, (mean, sd) in given.items()}
+    for group, (_, sd) in values.items():
+        if sd.value < 0:
+            raise ValueError(f"summary of {name}, {group}: expected an SD of 0 or more, found {sd.text}")
     return Summary(variables.get(name, Variable(name)), where, values)
 
 
 def _cases(given: dict[str, Any]) -> CaseRows:
     columns = {name: [_printed(v) for v in values] for name, values in given.pop("columns").items()}
     made = CaseRows(columns=columns, **given)
+    for field_name in ("before", "rate"):
+        if getattr(made, field_name) not in columns:
+            raise ValueError(
+                f"cases.{field_name}: expected one of cases.columns ({', '.join(columns)}), found "
+                f"{getattr(made, field_name)!r}"
+            )
+    _text(made.after, "cases.after")
+    for place, number in enumerate(made.number, start=1):
+        _whole(number, f"cases.number, value {place}", least=1)
     for name, values in columns.items():
         if len(values) != len(made.number):
             raise ValueError(f"cases.columns.{name}: {len(values)} values for {len(made.number)} cases")
@@ -272,5 +287,91 @@ def _cases(given: dict[str, Any]) -> CaseRows:
 def _printed(text: object) -> Printed:
     if not isinstance(text, str):
         raise TypeError(f"{text!r}: printed numbers stand in quotes, so that their digits count")
-    float(text)
+    if not math.isfinite(float(text)):
+        raise ValueError(f"expected a printed number, found {text!r}")
     return Printed(text)
+
+
+def _whole(value: object, where: str, *, least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{where}: expected a whole number from {least}, found {value!r}")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{where}: expected text in quotes, found {value!r}")
+    return value
+
+
+def _one_of(value: object, allowed: Iterable[str], where: str) -> str:
+    names = sorted(allowed)
+    if value not in names:
+        raise ValueError(f"{where}: expected one of {', '.join(names) or 'no groups'}, found {value!r}")
+    return str(value)
+
+
+def _variable(name: str, known: dict[str, Any]) -> Variable:
+    made = Variable(name, **known)
+    if not isinstance(made.integer, bool):
+        raise TypeError(f"variables.{name}.integer: expected true or false, found {made.integer!r}")
+    for end in (made.low, made.high):
+        if end is not None and (
+            isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end)
+        ):
+            raise TypeError(f"variables.{name}: expected numbers for low and high, found {end!r}")
+    if made.low is not None and made.high is not None and made.low > made.high:
+        raise ValueError(f"variables.{name}: expected low below high, found {made.low:g} and {made.high:g}")
+    return made
+
+
+def _count(given: dict[str, Any], n: int) -> Count:
+    what = _text(given["what"], "count.what")
+    parts = {p: _whole(size, f"count of {what}, {p}") for p, size in given["parts"].items()}
+    return Count(what, given["where"], parts, _whole(given.get("total", n), f"count of {what}, total"))
+
+
+def _crosstab(given: dict[str, Any], groups: dict[str, dict[str, int]], counts: list[Count]) -> Crosstab:
+    made = Crosstab(**given)
+    where = f"crosstab of {made.what}"
+    sizes = groups[_one_of(made.factor, groups, f"{where}, factor")]
+    for name, row in made.rows.items():
+        if not isinstance(row, list) or len(row) != len(sizes):
+            raise ValueError(f"{where}, row {name}: expected {len(sizes)} counts, found {row!r}")
+        for value in row:
+            _whole(value, f"{where}, row {name}")
+    for count in counts:
+        if count.what == made.what:
+            for part in count.parts:
+                _one_of(part, made.rows, f"count of {count.what}, part")
+    return made
+
+
+def _columns(given: dict[str, Any], groups: dict[str, dict[str, int]]) -> Columns:
+    made = Columns(**given)
+    sizes = groups[_one_of(made.factor, groups, "columns.factor")]
+    if not len(made.headers) == len(made.mean) == len(made.n):
+        raise ValueError(
+            f"columns: expected as many headers as mean and n, found {len(made.headers)}, {len(made.mean)} "
+            f"and {len(made.n)}"
+        )
+    for group, n in zip(made.mean, made.n, strict=True):
+        _one_of(group, sizes, "columns.mean")
+        _whole(n, "columns.n")
+    return made
+
+
+def _test(given: dict[str, Any], names: set[str]) -> ClaimedTest:
+    made = ClaimedTest(**({"groups": []} | given))
+    where = f"test in {made.where}"
+    _one_of(made.kind, get_args(TestKind), f"{where}, kind")
+    if not CLAIM.fullmatch(_text(made.p, f"{where}, p")):
+        raise ValueError(f"{where}, p: expected a p such as '<0.05' or '0.03', found {made.p!r}")
+    variables, sides = (1, 2) if made.kind == "independent" else (2, 0)
+    if not isinstance(made.variables, list) or len(made.variables) != variables:
+        raise ValueError(f"{where}, variables: expected {variables} names, found {made.variables!r}")
+    if sides and (not isinstance(made.groups, list) or len(made.groups) != sides):
+        raise ValueError(f"{where}, groups: expected {sides} names, found {made.groups!r}")
+    for group in made.groups:
+        _one_of(group, names, f"{where}, groups")
+    return made

@@ -185,7 +185,11 @@ def _reachable_squares(n: int, top: int, total: int) -> int:
 def _check_parts(summary: Summary, paper: Paper) -> list[Check]:
     made = []
     for factor, sizes in paper.groups.items():
-        if "all" not in summary.values or not sizes.keys() <= summary.values.keys():
+        if (
+            "all" not in summary.values
+            or not sizes.keys() <= summary.values.keys()
+            or sum(sizes.values()) < 2
+        ):
             continue
         parts = [(sizes[g], *summary.values[g]) for g in sizes]
         (mean_low, mean_high), (sd_low, sd_high) = pooled_range(parts)
@@ -332,6 +336,12 @@ def _check_test(test: ClaimedTest, paper: Paper) -> Check:
     if not found:
         return Check("t test", test.where, what, "cannot be told", "means and SDs are not given")
     sides = [(*found[0][group], paper.size_of(group)) for group in test.groups]
+    small = [f"{group} has {side[2]}" for group, side in zip(test.groups, sides, strict=True) if side[2] < 2]
+    if small:
+        told_small = f"a t test needs two cases in each group; {listed(small)}"
+        return Check("t test", test.where, what, "cannot be told", told_small)
+    if all(sd.value == 0 for _, sd, _ in sides):
+        return Check("t test", test.where, what, "cannot be told", "no group varies")
     told, ps = [], []
     for equal, name in ((True, "Student"), (False, "Welch")):
         t, p = stats.ttest_ind_from_stats(
