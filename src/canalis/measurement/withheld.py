@@ -114,7 +114,9 @@ def _nulls(names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _plane(plane: PlaneMeasurement, reason: str) -> PlaneMeasurement:
-    new = [name for name in OF_PLANES if name not in plane.reasons]
+    # A plane that was not measured keeps its own reason; "no ossification" is no reason beside contrast.
+    measured = plane.canal_ap_mm is not None
+    new = [name for name in OF_PLANES if measured or name not in plane.reasons]
     return replace(
         plane,
         **_nulls(OF_PLANES),
