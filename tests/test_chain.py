@@ -1,6 +1,7 @@
 """The stages joined, with the network's place taken by labels that are known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -205,6 +206,10 @@ def test_dicom_output_of_a_nifti_is_refused_before_a_network_looks(tmp_path, mon
     write_nifti(tmp_path / "ct.nii.gz", a_volume())
     with pytest.raises(ReadError, match="leave --dicom out"):
         measure_to_folder(tmp_path / "ct.nii.gz", tmp_path / "out", Options(also=("dicom",)))
+    zipped = replace(a_volume(), acquisition=Acquisition("dicom", 1, (1, 1, 1), files=("in/a.zip/1.dcm",)))
+    monkeypatch.setattr(chain, "read_volume", lambda *a, **k: zipped)
+    with pytest.raises(ReadError, match="Unpack the zip"):
+        measure_to_folder(tmp_path / "ct.zip", tmp_path / "out", Options(also=("dicom",)))
     assert not (tmp_path / "out").exists()
 
 

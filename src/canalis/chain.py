@@ -162,7 +162,10 @@ def measure_to_folder(
     watch = Stopwatch()
     with watch.stage("read"):
         volume = read_volume(source, options.series, progress=progress)
-        _check_source(volume, options)
+        if "dicom" in options.also:
+            from canalis.report.dicom_source import check_source
+
+            check_source(volume.acquisition)
         drawn = None if options.label_map is None else read_drawn(options.label_map, volume)
     measurements, segmentation = measure_with_outlines(
         volume, drawn=drawn, hint=options.hint, progress=progress, watch=watch
@@ -185,16 +188,6 @@ def check_extras(options: Options) -> None:
             raise MissingExtraError(
                 f"--{wanted} needs {package}, which is not installed. Run pip install 'canalis[{extra}]'."
             )
-
-
-def _check_source(volume: Volume, options: Options) -> None:
-    """Refuse DICOM SEG and SR of what is no DICOM on disk before any work is done."""
-    acquisition = volume.acquisition
-    if "dicom" not in options.also or (acquisition is not None and acquisition.kind == "dicom"):
-        return
-    raise ReadError(
-        "DICOM SEG and SR need a DICOM input, found another. Measure the DICOM series, or leave --dicom out."
-    )
 
 
 def read_drawn(path: Path, volume: Volume) -> Segmentation:

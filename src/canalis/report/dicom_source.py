@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +48,30 @@ class Frame:
     affine: NDArray[np.float64]
 
 
+def check_source(acquisition: Acquisition | None) -> None:
+    """Refuse what SEG and SR cannot refer to, before any work is done.
+
+    Parameters
+    ----------
+    acquisition : Acquisition or None
+        Of the volume.
+
+    Raises
+    ------
+    ReadError
+        If the volume was not read from DICOM files that are on disk.
+    """
+    if acquisition is None or acquisition.kind != "dicom" or not acquisition.files:
+        raise ReadError(
+            "DICOM SEG and SR need a DICOM input, found another. Measure the DICOM series, or leave "
+            "--dicom out."
+        )
+    if not all(Path(file).is_file() for file in acquisition.files):
+        raise ReadError(
+            "DICOM SEG and SR need the source files on disk, found none. Unpack the zip, or bring them back."
+        )
+
+
 def read_sources(acquisition: Acquisition | None) -> list[Any]:
     """Return the headers of the DICOM files of a volume, in slice order.
 
@@ -67,16 +92,9 @@ def read_sources(acquisition: Acquisition | None) -> list[Any]:
     """
     import pydicom
 
-    if acquisition is None or acquisition.kind != "dicom" or not acquisition.files:
-        raise ReadError("DICOM SEG and SR need a DICOM input, found another. Measure the DICOM series.")
-    try:
-        headers = [
-            pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(acquisition.files)
-        ]
-    except OSError as error:
-        raise ReadError(
-            "DICOM SEG and SR need the source files on disk, found none. Unpack the zip, or bring them back."
-        ) from error
+    check_source(acquisition)
+    assert acquisition is not None
+    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(acquisition.files)]
     if any(not header.get("FrameOfReferenceUID") for header in headers):
         raise ReadError(
             "DICOM SEG and SR need the source's FrameOfReferenceUID, found a file without it. "
