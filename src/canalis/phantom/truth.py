@@ -35,6 +35,7 @@ ACROSS_MM = 0.05
 ALONG_MM = 0.25
 INVOLVED_THICKNESS_MM, INVOLVED_HEIGHT_MM, COVER_MM, NEAR_MM = 1.0, 3.0, 3.0, 2.0  # definitions.md
 CENTRAL_SHARE = 1 / 3
+MIDSAGITTAL_MM = 0.75  # to each side of the midline: what the midsagittal image shows
 DOUBLE_LAYER_LEAST_MM = 1.0  # a strip shorter than this along the neck is not called one
 
 
@@ -295,14 +296,23 @@ def _near_type(neck: Neck, ends: list[tuple[float, float]]) -> OssificationType 
                 kinds = [_type_of(neck, *(moved if k == i else e)) for k, e in enumerate(ends)]
                 if _patient_type(kinds) != own:
                     return _patient_type(kinds)
-    return None
+    reaches_over = any(_reaches_over_a_disc(neck, *e) for e in ends)
+    return "continuous" if own == "segmental" and reaches_over else None
+
+
+def _reaches_over_a_disc(neck: Neck, low: float, high: float) -> bool:
+    """Return whether a segmental mass also lies behind a part of a second body."""
+    behind = [wall_ends(v) for v in neck.vertebrae[C2 : T1 + 2]]
+    touched = sum(min(high, upper) > max(low, lower) for lower, upper in behind)
+    return _type_of(neck, low, high) == "segmental" and touched >= 2
 
 
 def _ossification(
     neck: Neck, growths: tuple[Growth, ...], along: Floats, planes: list[PlaneMeasurement]
 ) -> Ossification:
     spans = _mass_spans(growths, along)
-    levels, discs, bridged = _involved(neck, spans, along)
+    thick = np.max([p for _, _, p in spans], axis=0) if spans else np.zeros_like(along)
+    levels, discs, bridged = _involved(neck, thick, along)
     if not levels and not discs:
         return Ossification(present=False, max_thickness_mm=0.0, length_mm=0.0, volume_mm3=0.0)
     ends = [(low, high) for low, high, _ in spans]
@@ -331,9 +341,7 @@ def _ossification(
     )
     layered = [p for p in planes if p.ossification_thickness_mm and _layered(neck, growths, p)]
     doubles = tuple(p.level for p in layered if p.level and p.part != "worst")
-    index = sum(n in levels for n in ("C1", "C2", "C3", "C4", "C5", "C6", "C7")) + sum(
-        d != "C7/T1" for d in discs
-    )
+    index = _op_index(neck, growths, along)
     return Ossification(
         present=True,
         type=_patient_type([m.type for m in masses]),
@@ -357,6 +365,15 @@ def _ossification(
         double_layer_sign=DoubleLayerSign(candidate=bool(layered), planes=doubles),
         masses=masses,
     )
+
+
+def _op_index(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> int:
+    """Return how many bodies and discs, C2 to C7, are involved on the midsagittal image."""
+    x = np.linspace(-MIDSAGITTAL_MM, MIDSAGITTAL_MM, 31)
+    heights = [g.height(x[None, :], along[:, None]) for g in growths if g.kind == "opll"]
+    midline = np.max([np.clip(one, 0, None) for one in heights], axis=0).mean(axis=1)
+    levels, discs, _ = _involved(neck, midline, along)
+    return sum(name != "T1" for name in levels) + sum(name != "C7/T1" for name in discs)
 
 
 def _volume(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> float:
@@ -391,11 +408,9 @@ def _zone(neck: Neck, name: str) -> tuple[float, float]:
     raise KeyError(name)
 
 
-def _involved(
-    neck: Neck, spans: list[tuple[float, float, Floats]], along: Floats
-) -> tuple[list[str], list[str], list[str]]:
+def _involved(neck: Neck, thick: Floats, along: Floats) -> tuple[list[str], list[str], list[str]]:
+    """Return bodies and discs where a profile of thickness involves them, and discs that it bridges."""
     levels, discs, bridged = [], [], []
-    thick = np.max([p for _, _, p in spans], axis=0) if spans else np.zeros_like(along)
     for v in neck.vertebrae[C2 : T1 + 2]:
         lower, upper = wall_ends(v)
         here = (along >= lower) & (along <= upper) & (thick >= INVOLVED_THICKNESS_MM)
