@@ -7,11 +7,11 @@ from canalis.labels import FIRST_VERTEBRA, VERTEBRA_WITHOUT_LEVEL
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.sections import Sections
 from canalis.measurement.straight import StraightLabels
+from canalis.segment.symmetry import most_symmetrical
 
 Floats = NDArray[np.float64]
 
 SPAN_MM = 16.0  # the turn is found over stretches of about a level, half overlapping
-TURNS_DEG = np.arange(-40.0, 40.5, 2.0)  # tried about the scanner's back; heads turn up to 20 on the table
 LEAST_BONE = 400  # pixels of vertebra in a stretch, or the canal's own symmetry decides
 SMOOTH_LEVELS = 1.0  # how strongly neighbouring stretches pull at one another, in stretches
 CANAL_WEIGHT = 0.25  # of the canal's symmetry beside the bone's: its sides are less sharp
@@ -53,43 +53,19 @@ def _turn_of_stretch(start_mm: float, straight: StraightLabels, sections: Sectio
     bone = (labels >= FIRST_VERTEBRA) | (labels == VERTEBRA_WITHOUT_LEVEL)
     density = bone.sum(axis=0).astype(np.float64)
     if density.sum() >= LEAST_BONE:
-        turn, clear = _most_symmetrical(density, straight.back_mm, straight.left_mm)
-        return turn, clear
+        return _turn_of(density, straight.back_mm, straight.left_mm)
     within = (sections.frame.along_mm >= start_mm) & (sections.frame.along_mm < start_mm + SPAN_MM)
     canal = (sections.canal[within] > 0).sum(axis=0).astype(np.float64)
     if canal.sum() == 0:
         return 0.0, 1e-3
-    turn, clear = _most_symmetrical(canal, sections.back_mm, sections.left_mm)
+    turn, clear = _turn_of(canal, sections.back_mm, sections.left_mm)
     return turn, CANAL_WEIGHT * clear
 
 
-def _most_symmetrical(density: Floats, back_mm: Floats, left_mm: Floats) -> tuple[float, float]:
-    """Return the turn about the centreline at which a density is most like its mirror image."""
+def _turn_of(density: Floats, back_mm: Floats, left_mm: Floats) -> tuple[float, float]:
+    """Return the turn at which a density on a grid is most symmetrical, and how much to believe it."""
     rows, columns = np.nonzero(density)
-    mass = density[rows, columns]
-    back, left = back_mm[rows], left_mm[columns]
-    scores = np.array([_mirror_overlap(np.radians(turn), back, left, mass) for turn in TURNS_DEG])
-    best = int(np.argmax(scores))
-    turn = TURNS_DEG[best]
-    if 0 < best < len(scores) - 1:
-        low, middle, high = scores[best - 1 : best + 2]
-        bend = low - 2 * middle + high
-        turn += (TURNS_DEG[1] - TURNS_DEG[0]) * 0.5 * (low - high) / bend if bend < 0 else 0.0
-    return float(np.radians(turn)), max(1e-3, float(scores[best] - np.median(scores)))
-
-
-def _mirror_overlap(turn: float, back: Floats, left: Floats, mass: Floats) -> float:
-    """Return how far a density, turned back by an angle, covers its own mirror image: 0 to 1."""
-    across = np.cos(turn) * left - np.sin(turn) * back
-    along = np.cos(turn) * back + np.sin(turn) * left
-    rows = np.round((along + 80) / OVERLAP_MM).astype(int)
-    size = int(160 / OVERLAP_MM) + 1
-    right = np.bincount(rows * size + np.round((across + 80) / OVERLAP_MM).astype(int), mass, size * size)
-    mirrored = np.bincount(rows * size + np.round((80 - across) / OVERLAP_MM).astype(int), mass, size * size)
-    return float(np.minimum(right, mirrored).sum() / mass.sum())
-
-
-OVERLAP_MM = 1.5  # bins in which a density and its mirror image are compared
+    return most_symmetrical(back_mm[rows], left_mm[columns], density[rows, columns])
 
 
 def _smooth(turns: Floats, weights: Floats) -> Floats:

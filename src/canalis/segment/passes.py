@@ -20,11 +20,12 @@ from canalis.segment.column import Classes, Column, Vertebra, divide_column
 from canalis.segment.engine import Engine
 from canalis.segment.fcn import FineMap, segment_finely
 from canalis.segment.levels import T1, Named, name_levels
-from canalis.segment.locate import locate
+from canalis.segment.locate import Located, locate
 from canalis.segment.lost_ends import warn_of_lost_ends
 from canalis.segment.low_masses import set_low_masses_apart, warn_of_unsure_masses
 from canalis.segment.segmentation import Segmentation
 from canalis.segment.tube import Tube, find_tube
+from canalis.segment.upright import turn_of_neck, turned_back, upright
 from canalis.segment.walls import hold_front_wall, level_back_wall
 from canalis.volume import Progress, ScanWarning, Volume
 
@@ -33,6 +34,8 @@ TRUNK_SHARE: Final = 0.6
 LEAST_DISC_MM3: Final = 200.0
 """Of all discs, by the fine pass: a seventh of one. 20 planning CTs of 4 to 5 mm pixels have 2,960 or more;
 a long bone round its marrow, which passes for a canal in bone, has none."""
+
+MOST_TURN: Final = np.radians(8.0)  # of a neck that is looked at as it lies: as far as phantoms turn
 
 NO_NECK: Final = "No cervical vertebrae were found in this CT. Check that the series shows the neck."
 
@@ -50,15 +53,42 @@ def segment_with(
         _check_hint(hint, volume)
     tell = progress or (lambda what, done, whole: None)
     tell("Looking for the neck", 0, 1)
+    found, tube = _find_neck(volume, coarse)
+    turn = turn_of_neck(found, tube)
+    if abs(turn) < MOST_TURN:
+        tell("Looking for the neck", 1, 1)
+        return _segment_along(volume, found, tube, fine, hint=hint, tell=tell)
+    straight = upright(volume, turn)
+    found, tube = _find_neck(straight, coarse)
+    tell("Looking for the neck", 1, 1)
+    segmentation = _segment_along(straight, found, tube, fine, hint=hint, tell=tell)
+    return turned_back(segmentation, volume, turn)
+
+
+def _find_neck(volume: Volume, coarse: Engine) -> tuple[Located, Tube]:
+    """Return what the coarse pass sees, and the canal in it as a tube."""
     found = locate(volume, coarse)
     _, tube = find_tube((found.canal >= CANAL_SURE) | (found.structure == Coarse.CANAL), found.grid)
     if tube is None:
         raise RefusedError(NO_NECK)
-    tell("Looking for the neck", 1, 1)
+    return found, tube
+
+
+def _segment_along(
+    volume: Volume,
+    found: Located,
+    tube: Tube,
+    fine: Engine,
+    *,
+    hint: tuple[str, float] | None,
+    tell: Progress,
+) -> Segmentation:
+    """Look along the canal, name the vertebrae and assemble."""
     seen = bridge_gaps(segment_finely(volume, tube, fine, progress=partial(tell, "Segmenting")))
-    kept, tube = find_fine_tube(seen, tube)
-    if tube is None:
+    kept, fine_tube = find_fine_tube(seen, tube)
+    if fine_tube is None:
         raise RefusedError(NO_NECK)
+    tube = fine_tube
     column = divide_column(fine_classes_of(seen), found, tube)
     _refuse_trunk(column)
     _refuse_long_bone(column, seen)
