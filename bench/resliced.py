@@ -1,9 +1,9 @@
 """One neck without OPLL sliced anew: what is reported where there is nothing, and how far canal AP wanders.
 
 A CT is resampled to slices of 1 to 3 mm, its pixels of 1 mm, three times each: as it lies, mirrored and
-shifted by less than a voxel, and shifted farther. Then it is turned about the table's long axis, its voxels as they
-are. Each goes through the whole chain. A network is chosen by
-this before any phantom is looked at: real walls have rims that phantoms lack (docs/decisions/0079).
+shifted by less than a voxel, and shifted farther. Then it is turned about the table's long axis, its voxels
+as they are. Each goes through the whole chain. A network is chosen by this before any phantom is looked at:
+real walls have rims that phantoms lack (docs/decisions/0079).
 ``$CANALIS_MODELS`` chooses other networks.
 """
 
