@@ -9,6 +9,7 @@ from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
 from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses, tell_of_thin_masses, too_thin
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
+from canalis.measurement.ossification import cuts_held
 from canalis.measurement.plane_measures import measure_planes
 from canalis.measurement.summary import (
     counted_masses,
@@ -107,18 +108,14 @@ def measure_segmentation(
     return result
 
 
-SURGEONS_CUTS_PERCENT = (50.0, 60.0)  # occupying ratios at which surgeons change approach (definitions)
-
-
 def _near_a_cut(worst: PlaneMeasurement) -> tuple[ScanWarning, ...]:
     """Return a warning where the greatest occupying ratio's interval holds 50 or 60 %."""
     ratio, half = worst.occupying_ratio_percent, worst.uncertainty.get("occupying_ratio_percent")
     if ratio is None or half is None:
         return ()
-    held = [f"{cut:.0f} %" for cut in SURGEONS_CUTS_PERCENT if abs(ratio - cut) <= half]
-    if not held:
+    cuts = " and ".join(f"{cut:.0f} %" for cut in cuts_held(ratio, half))
+    if not cuts:
         return ()
-    cuts = " and ".join(held)
     message = f"The greatest occupying ratio is {ratio:.0f} ± {half:.0f} %: its interval holds {cuts}."
     return (ScanWarning("ratio-near-cut", message, worst.level),)
 

@@ -37,7 +37,7 @@ LEAST_CUT_MM = 1.0  # a network closes most of a cut of 3 mm and more; a whole l
 SAME_PLACE_DEG = 20.0  # within which the cuts of neighbouring levels lie
 LEAST_LEVELS = 3  # with cuts after a laminoplasty (chosen): clefts from birth lie at one or two
 DEEPER_MM = 1.0  # than its neighbours that an opened canal is (chosen: doors gain 3 and more)
-LARGEST_PIXEL_MM = 1.5  # over which neither a lamina nor a cut of 3 mm is seen
+LARGEST_LAMINA_PIXEL_MM = 1.5  # over which neither a lamina nor a cut of 3 mm is seen
 SIDE_WALLS_SHARE = 0.35  # of the canal's AP, from the front, in which its side walls stand as before
 
 
@@ -72,7 +72,7 @@ def opened_rings(
         them not seen to be cut, with a canal 1 mm or more deeper than that of the levels above and
         below them.
     """
-    if pixel_mm > LARGEST_PIXEL_MM:
+    if pixel_mm > LARGEST_LAMINA_PIXEL_MM:
         return ()
     whole = [v for v in vertebrae if v.part == "body" and v.whole and v.name and v.label > FIRST_VERTEBRA]
     rings = [_ring_of(sections, canal, straight, vertebra) for vertebra in whole]

@@ -13,6 +13,7 @@ Floats = NDArray[np.float64]
 
 SLIVER_REACH_MM = 0.3  # from the smoothed mass within which the spared canal tells its thin edges
 PLATEAU_MM = 0.15  # lines this near to the greatest thickness are alike: their middle one is the headline
+SURGEONS_CUTS_PERCENT = (50.0, 60.0)  # occupying ratios at which surgeons change approach (definitions)
 LEAST_THICKNESS_MM = 0.2  # thinner is a stain of the label map's edge, not a mass
 
 
@@ -210,3 +211,19 @@ def occupying_ratio_percent(*, thickness_mm: float, canal_ap_mm: float) -> float
     if canal_ap_mm == 0:
         raise MeasurementError("A canal of 0 mm has no occupying ratio. Check the canal's outline.")
     return 100.0 * thickness_mm / canal_ap_mm
+
+
+def cuts_held(ratio_percent: float, half_percent: float) -> tuple[float, ...]:
+    """Return the ratios at which surgeons change approach that an occupying ratio's interval holds.
+
+    Parameters
+    ----------
+    ratio_percent, half_percent : float
+        The ratio and half of its 95 % interval.
+
+    Examples
+    --------
+    >>> cuts_held(52.0, 9.0)
+    (50.0, 60.0)
+    """
+    return tuple(cut for cut in SURGEONS_CUTS_PERCENT if abs(ratio_percent - cut) <= half_percent)

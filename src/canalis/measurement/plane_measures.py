@@ -33,13 +33,11 @@ from canalis.measurement.uncertainty import (
     with_place,
 )
 from canalis.measurement.vertebrae import Zone
-from canalis.volume import Volume
+from canalis.volume import LARGEST_GAP_MM, LARGEST_PIXEL_MM, Volume
 
 Floats = NDArray[np.float64]
 
 PLANE_PIXEL_MM = 0.25  # outlines are drawn from this grid; edges lie between its samples
-LARGEST_GAP_MM = 3.0  # between acquired slices, for a length on them (contract)
-LARGEST_PIXEL_MM = 1.5  # for any length, area or volume (contract)
 LEAST_RATIO_PIXELS = 2.0  # a thinner mass has no ratio (definitions)
 NEAR_SCAN_EDGE_MM = 8.0  # a canal that ends as near to the scan's edge was cut off by it
 
@@ -135,9 +133,10 @@ def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> str | None:
     if not np.isfinite(cut.canal.ap_mm[i, cut.canal.midline]):
         return "The canal was not found on the midline of this plane."
     if resolution.gap_mm > LARGEST_GAP_MM:
-        return f"Slices lie {resolution.gap_mm:.1f} mm apart here; lengths need gaps of 3 mm or less."
+        needed = f"lengths need gaps of {LARGEST_GAP_MM:g} mm or less."
+        return f"Slices lie {resolution.gap_mm:.1f} mm apart here; {needed}"
     if resolution.pixel_mm > LARGEST_PIXEL_MM:
-        return f"Pixels are {resolution.pixel_mm:.1f} mm; lengths need 1.5 mm or less."
+        return f"Pixels are {resolution.pixel_mm:.1f} mm; lengths need {LARGEST_PIXEL_MM:g} mm or less."
     return None
 
 

@@ -9,14 +9,12 @@ from typing import Final
 from canalis.labels import LEVELS
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.measurement.measurements import Mass, Measurements, Ossification, PlaneMeasurement
+from canalis.measurement.ossification import cuts_held
 from canalis.volume import ScanWarning
 
 NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
 DASH: Final = "\u2013"
-
-SURGICAL_RATIOS_PERCENT: Final = (50.0, 60.0)
-"""Occupying ratios at which surgeons change their approach: an interval that holds one says so."""
 
 STATUS: Final = {
     "measured": "Measured",
@@ -88,7 +86,7 @@ def ratio_in_words(value: float, error: float | None) -> str:
         return text
     low, high = interval_percent(value, error)
     text += f" (95{NO_BREAK}% interval {number(low, 0)}{DASH}{number(high, 0)}"
-    held = [number(mark, 0) for mark in SURGICAL_RATIOS_PERCENT if low <= mark <= high]
+    held = [number(cut, 0) for cut in cuts_held(value, error)]
     return text + (f", which holds {' and '.join(held)}{NO_BREAK}%)" if held else ")")
 
 

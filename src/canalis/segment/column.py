@@ -44,6 +44,7 @@ DENS_ABOVE_MM: Final = (
     12.0  # the tube's upper end, where the tube begins at C2: above C3's it lies 25 or more
 )
 LEAST_C2_MM: Final = 26.0  # with the dens 34 to 44; a C3 to T1 with spurs is at most 21
+AXIS_BODY_MM: Final = 20.0  # from the dens's base to the lower endplate of a man of middle size
 LEAST_READ_C2: Final = 0.6  # of the reading of a body that the tube's upper end cuts off
 TALL_AXIS: Final = (
     1.6  # of the other bodies' height: C2 with its dens is 1.8 to 2.7, what is left of it by a cut less
