@@ -3,7 +3,7 @@
 The midsagittal surface goes through the centreline and along each vertebra's own AP direction. It is laid
 flat by looking at it from the patient's left: only the sideways course of the neck is lost, its curve
 stays, and what is straight in the body, such as the K-line, is straight in the picture
-(docs/decisions/0052). For the canal made straight, see ``canalis.measurement.planes``.
+(docs/decisions/0052).
 """
 
 from dataclasses import dataclass
