@@ -186,9 +186,7 @@ def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[Plan
     lost = [
         plane
         for plane in planes
-        if plane.part in ("body", "disc")
-        and plane.canal_ap_mm is None
-        and "scan" not in plane.reasons.get("canal_ap_mm", "")
+        if plane.part in ("body", "disc") and plane.canal_ap_mm is None and not plane.cut_by_scan
     ]
     return bool(neck.zones) and named and not lost
 
