@@ -39,11 +39,14 @@ class ScanWarning:
         One plain sentence with figures and units, never with a patient's name.
     level : str or None
         The level it concerns, or None for the whole scan.
+    places : tuple of str
+        Bodies and discs that the message of a warning of the whole scan names: the page tells it there too.
     """
 
     code: str
     message: str
     level: str | None = None
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
