@@ -6,6 +6,8 @@ all. After a laminoplasty the canal is ringed but for one cut, at the same place
 aside for an open door, in the middle for a french door; and it is deeper than at the levels left closed.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -17,10 +19,12 @@ from canalis.measurement.frame import MovingFrame, frame_of_line
 from canalis.measurement.sections import Sections, first_crossing, last_crossing
 from canalis.measurement.straight import StraightLabels
 from canalis.measurement.vertebrae import Vertebra
+from canalis.volume import ScanWarning
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+OPENED_RING: Final = "opened-ring"
 RING_DEGREES = np.arange(-80.0, 81.0, 2.0)  # rays to the back: laminae, not the pedicles
 RAY_STEP_MM, LONGEST_RAY_MM = 0.25, 20.0
 INSIDE_MM = 1.0  # a label map's bone may reach as far into the canal's soft edge
@@ -86,6 +90,19 @@ def opened_rings(
         if len(run) >= LEAST_LEVELS and gain >= DEEPER_MM:
             opened |= {v.name for v in whole[first : last + 1]}
     return tuple(v.name for v in whole if v.name in opened and v.name is not None)
+
+
+def tell_of_opened_rings(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
+    """Return a warning with the levels of :func:`opened_rings`; none without any."""
+    if not levels:
+        return ()
+    named = ", ".join(levels)
+    message = (
+        f"Post-operative: the ring of bone is open at the back of {named}. Residual AP there runs "
+        "to the new back wall; canal AP is not that before surgery, and the occupying ratio is that of the "
+        "opened canal."
+    )
+    return (ScanWarning(OPENED_RING, message, levels[0]),)
 
 
 def _ring_of(

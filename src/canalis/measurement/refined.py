@@ -48,10 +48,8 @@ PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
 BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside follow no edge
-AHEAD_MM, ASIDE_MM = (
-    np.arange(3.0, 9.1, 1.0),
-    np.arange(-4.0, 4.1, 1.0),
-)  # of the wall, where a body is looked for
+AHEAD_MM = np.arange(3.0, 9.1, 1.0)  # of the wall, where a body is looked for
+ASIDE_MM = np.arange(-4.0, 4.1, 1.0)  # of those places
 BODY_SHARE = 0.5  # of those places that is bone
 BESIDE_ATLAS_MM = 1.5  # outside the outline: within the ring's bone
 ATLAS_SHARE = 0.25  # of an outline beside C1: its masses at both sides are a third

@@ -380,7 +380,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask, volume: Volume | None) -> 
     )
 
 
-COBB_INTERVAL_NETWORK_DEG = 6.0  # on the 24 validation necks of FITTED_NETWORK
+COBB_INTERVAL_NETWORK_DEG = 6.0  # on 24 validation necks
 COBB_INTERVAL_DEG = 3.2  # fitted as uncertainty.FITTED: endplates are curved, slices thick beside their lean
 COBB_MOST_APART_DEG = 30.0
 """From the canal's own turn, beyond which an endplate was not found (chosen): on 20 validation necks they lie

@@ -6,6 +6,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.measurement.ossification import RATIO_NEAR_CUT
 from canalis.report.words import DASH, MINUS, NO_BREAK, PART, may_be_contrast, number
 from canalis.volume import ScanWarning
 
@@ -95,7 +96,7 @@ def make_table(measurements: Measurements) -> Table:
     return table
 
 
-OF_THE_WORST_PLACE: Final = ("ratio-near-cut",)
+OF_THE_WORST_PLACE: Final = (RATIO_NEAR_CUT,)
 """Codes of warnings of the greatest ratio, which another plane of the same level does not have."""
 
 

@@ -36,9 +36,7 @@ SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline
 SOLID_WIDTHS_MM: Final = np.arange(-7.0, 7.1, 0.5)  # between the uncinate processes
 SOLID_STEP_MM: Final = 0.5  # no coarser than the fine grid
 READ_OVER_MM: Final = 17  # along the canal: about a body
-ATLAS_READ: Final = (
-    0.5  # of the arches beside the dens, that must be read as C1 for the reading to count there
-)
+ATLAS_READ: Final = 0.5  # of the arches beside the dens, to be read as C1 for the reading to count there
 READ_WELL: Final = 0.8  # of what is read there must be the counted level
 
 

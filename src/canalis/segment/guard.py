@@ -34,6 +34,7 @@ METAL_AT_CANAL_HU: Final = 2600
 what is listed within 25 mm (`measurement/apart.py`), where teeth lie."""
 METAL_AT_CANAL_MM: Final = 1.0  # from the canal
 LEAST_METAL_AT_CANAL_MM3: Final = 4.0
+CONTRAST_IN_CANAL: Final = "contrast-in-canal"
 CONTRAST_HU: Final = 200.0
 """Of 23 phantoms and 15 real or dressed scans without contrast none has more than 139 in the canal; three
 phantoms with it have 430 to 820."""
@@ -245,7 +246,7 @@ def contrast_in_canal(inner_hu: NDArray[np.float64]) -> list[ScanWarning]:
         "is called ossification may be contrast, and ossification as dense as the contrast is not seen: its "
         "thickness, ratios and what it leaves free are not given, nor that there is none."
     )
-    return [ScanWarning("contrast-in-canal", message)]
+    return [ScanWarning(CONTRAST_IN_CANAL, message)]
 
 
 def streaks_at_canal(index: NDArray[np.intp], hu: NDArray[np.float64], volume: Volume) -> NDArray[np.float64]:
