@@ -28,6 +28,7 @@ from canalis.labels import (
 )
 from canalis.measurement import measure_segmentation
 from canalis.measurement.measurements import PLANE_NUMBERS, Measurements, PlaneMeasurement
+from canalis.measurement.ossification import SURGEONS_CUTS_PERCENT
 from canalis.phantom import Phantom, make_phantom
 from canalis.phantom.ossification import Wanted
 from canalis.phantom.structures import Structure
@@ -48,7 +49,6 @@ NECK_FIELDS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "v
 WHOLE_FIELDS = (*NECK_FIELDS, "narrowest_residual_ap_mm", "k_line_distance_mm")
 """Those with an interval fitted for the whole neck."""
 TYPES = ("continuous", "segmental", "mixed", "localized", None)
-SURGEONS_CUTS = (50.0, 60.0)  # percent: a ratio below one must not read above the other
 FAR_FROM_K_LINE_MM = 1.5
 CONTRAST_HU = 100.0  # a sac denser than that holds contrast
 THICK_ENOUGH_MM = (2.0, 3.0)  # from which masses count for sensitivity, and for Dice
@@ -345,7 +345,7 @@ def share(held: list[bool]) -> float | None:
 
 
 def across_the_cuts(ratio: np.ndarray) -> int:
-    low, high = SURGEONS_CUTS
+    low, high = SURGEONS_CUTS_PERCENT  # a ratio below one must not read above the other
     up = (ratio[:, 0] < low) & (ratio[:, 1] > high)
     return int((up | ((ratio[:, 0] > high) & (ratio[:, 1] < low))).sum())
 

@@ -22,7 +22,15 @@ from canalis.read import read_volume
 from canalis.result_folder import check_free, result_folder
 from canalis.run_record import Stopwatch, make_run_record, write_run_record
 from canalis.segment.segmentation import LevelNaming, Segmentation
-from canalis.volume import INCOMPLETE_SCAN_CODES, Mask, Progress, ScanWarning, Volume
+from canalis.volume import (
+    INCOMPLETE_SCAN_CODES,
+    LARGEST_GAP_MM,
+    LARGEST_PIXEL_MM,
+    Mask,
+    Progress,
+    ScanWarning,
+    Volume,
+)
 
 if TYPE_CHECKING:
     from canalis.measurement.refined import Refinement
@@ -33,8 +41,6 @@ EMPTY_CODES: Final = {"all-air", "one-value", "not-hounsfield", "pixel-noise", "
 """Refused before a network looked."""
 
 EXIT_CODES: Final = {"measured": 0, "partial": 3, "refused": 1}
-LARGEST_PIXEL_MM: Final = 1.5  # contract
-SAFE_GAP_MM: Final = 3.0  # contract
 ROUNDING_MM: Final = 0.01  # to which both sides of a pixel agree
 CONTRAST_REASON: Final = "Contrast in the canal may be taken for ossification, and hides what is as dense."
 HIDDEN_REASON: Final = "Metal or streaks hide a part of the canal, where ossification would not be seen."
@@ -382,9 +388,10 @@ def _coarseness(volume: Volume) -> list[ScanWarning]:
             "and a mass thinner than a pixel is lost."
         )
         said.append(ScanWarning("coarse-pixels", message))
-    if gap > SAFE_GAP_MM and gap > pixel + ROUNDING_MM:  # else it is the side of a large pixel
+    if gap > LARGEST_GAP_MM and gap > pixel + ROUNDING_MM:  # else it is the side of a large pixel
         message = (
-            f"Slices {gap:.2f} mm apart: where they are over {SAFE_GAP_MM:g} mm apart no lengths are given."
+            f"Slices {gap:.2f} mm apart: where they are over {LARGEST_GAP_MM:g} mm apart "
+            "no lengths are given."
         )
         said.append(ScanWarning("wide-gaps", message))
     return said

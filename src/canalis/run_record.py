@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,7 +107,7 @@ def make_run_record(
         "grid_shape": list(volume.shape),
         "grid_affine": volume.affine.tolist(),
         "resampled": volume.acquisition is not None and volume.acquisition.resampled,
-        "warnings": [asdict(warning) for warning in warnings],
+        "warnings": [{"code": w.code, "message": w.message, "level": w.level} for w in warnings],
     }
 
 

@@ -20,6 +20,9 @@ HounsfieldArray = NDArray[np.int16] | NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 """Called as work goes on: what is being done ("Reading"), steps done, steps in all."""
 
+LARGEST_PIXEL_MM: Final = 1.5  # over which no length, area or volume is given
+LARGEST_GAP_MM: Final = 3.0  # between acquired slices, over which no length on them is given
+
 INCOMPLETE_SCAN_CODES: Final = ("missing-slices", "unreadable-slices")
 """Codes of the warnings after which a result is partial at best."""
 
@@ -36,11 +39,14 @@ class ScanWarning:
         One plain sentence with figures and units, never with a patient's name.
     level : str or None
         The level it concerns, or None for the whole scan.
+    places : tuple of str
+        Bodies and discs that the message of a warning of the whole scan names: the page tells it there too.
     """
 
     code: str
     message: str
     level: str | None = None
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

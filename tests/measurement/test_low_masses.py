@@ -80,6 +80,7 @@ def test_a_networks_ossification_under_two_millimetres_is_told_and_counts_for_no
     assert drawn.ossification.present is False
     assert codes(drawn) == ["ossification-thin"]
     assert "Ossification at C4 is under 2 mm thick" in drawn.warnings[0].message
+    assert drawn.warnings[0].places == ("C4",)
     assert [(thing.kind, thing.level) for thing in drawn.apart] == [("osteophyte", "C4")]
     assert drawn.apart[0].thickness_mm == pytest.approx(1.6, abs=0.4)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from canalis.labels import LEVELS
-from canalis.measurement import measure_segmentation
+from canalis.measurement import measure_segmentation, plane_measures
 from canalis.segment.segmentation import LevelNaming, Segmentation
-from canalis.volume import Mask
+from canalis.volume import Mask, Volume
 
 POSES = [
     {},
@@ -137,6 +137,33 @@ def test_vertebrae_without_level_are_measured_without_names(make_neck, plain_nec
     assert all(plane.level is None for plane in measured.planes)
     assert abs(measured.planes[2].canal_ap_mm - 13) < 0.35
     assert set(LEVELS).isdisjoint(measured.ossification.levels)
+
+
+def without_lower_slices(segmentation, volume, slices):
+    """Return a neck whose scan ends higher up."""
+    affine = segmentation.mask.affine.copy()
+    affine[:3, 3] += slices * affine[:3, 0]
+    mask = Mask(segmentation.mask.labels[slices:], affine)
+    return Segmentation(mask, segmentation.levels), Volume(volume.hu[slices:], affine)
+
+
+def test_a_body_that_the_scan_cuts_is_no_length_that_lacks(plain_neck):
+    labels = plain_neck[0].mask.labels
+    c6 = np.flatnonzero((labels == 16).any(axis=(1, 2)))
+    cut = measure_segmentation(*without_lower_slices(*plain_neck, int(c6[len(c6) // 4])))
+    assert [p.level for p in cut.planes if p.canal_ap_mm is None] == ["C6"]
+    assert [p.level for p in cut.planes if p.cut_by_scan] == ["C6"]
+    assert cut.status == "measured"
+
+
+def test_a_length_that_lacks_inside_the_scan_leaves_the_result_partial_whatever_the_reason_says(
+    plain_neck, monkeypatch
+):
+    lost = plane_measures.Refusal("The scan is too noisy here.")
+    monkeypatch.setattr(plane_measures, "refusal_of", lambda neck, zone, cut, i: lost if i == 2 else None)
+    measured = measure_segmentation(*plain_neck)
+    assert [p.level for p in measured.planes if p.canal_ap_mm is None] == ["C4"]
+    assert measured.status == "partial"
 
 
 def test_slices_five_millimetres_apart_give_no_lengths(make_neck, plans):

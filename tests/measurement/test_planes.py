@@ -1,8 +1,6 @@
 import numpy as np
-import pytest
 
-from canalis.errors import MeasurementError
-from canalis.measurement.planes import Plane, sample_hu, sample_midsagittal, sample_plane, unit
+from canalis.measurement.planes import Plane, sample_hu, sample_plane, unit
 from canalis.volume import Volume
 
 
@@ -42,23 +40,3 @@ def test_a_picture_on_a_plane_shows_each_place_at_its_own_value():
 def test_outside_the_scan_a_picture_shows_air():
     volume = sloping_volume()
     assert sample_hu(volume, np.array([[500.0, 0.0, 0.0]])) == -1024
-
-
-def test_the_midsagittal_picture_shows_each_place_at_its_own_value():
-    volume = sloping_volume()
-    middle = volume.to_lps(np.array([20.0, 30.0, 25.0]))
-    height = np.linspace(20, -20, 41)
-    line = middle + np.stack([0 * height, 0.004 * height**2, height], axis=1)
-    back = np.tile([0.1, 1.0, 0.0], (41, 1))
-    picture = sample_midsagittal(volume, line, back, anterior_mm=6, posterior_mm=9, beyond_mm=2)
-    rows, columns = np.indices(picture.hu.shape)
-    pixels = np.stack([rows, columns], axis=-1).astype(float)
-    places = picture.to_lps(pixels)
-    assert np.allclose(picture.hu, places @ [2.0, 3.0, 5.0], atol=1e-2)
-    assert (np.diff(places[:, 10, 2]) < 0).all()
-    assert np.abs(picture.to_pixel(places[5:-5]) - pixels[5:-5]).max() < 0.2
-
-
-def test_a_midsagittal_picture_needs_a_direction_at_each_point():
-    with pytest.raises(MeasurementError, match="each with a direction"):
-        sample_midsagittal(sloping_volume(), np.zeros((4, 3)), np.zeros((3, 3)))

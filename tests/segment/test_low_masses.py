@@ -89,17 +89,18 @@ def straight_tube(length):
 
 
 @pytest.mark.parametrize(
-    ("first", "told"),
+    ("first", "told", "places"),
     [
-        (2, "C3, C3/4, C5"),
-        (-1, "z = 95 mm, C1, C2"),
-        (None, "z = 95 mm, z = 83 mm, z = 50 mm, z = 49 mm"),
+        (2, "C3, C3/4, C5", ("C3", "C3/4", "C5")),
+        (-1, "z = 95 mm, C1, C2", ("C1", "C2")),
+        (None, "z = 95 mm, z = 83 mm, z = 50 mm, z = 49 mm", ()),
     ],
 )
-def test_the_warning_names_each_place_once(first, told):
+def test_the_warning_names_each_place_once(first, told, places):
     naming = LevelNaming(False, None, "Counted from the dens.")
     heights, where = (95.0, 83.0, 50.0, 49.0), (straight_tube(60), BODIES, Named(naming, first))
     (warning,) = warn_of_unsure_masses(heights, *where)
     assert warning.code == "ossification-unsure"
     assert f" low masses at {told} are " in warning.message
+    assert warning.places == places
     assert warn_of_unsure_masses((), *where) == ()

@@ -9,6 +9,7 @@ from scipy import ndimage
 from canalis.labels import LEVELS, disc_name
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.measurements import Apart
+from canalis.measurement.planes import AIR_HU
 from canalis.measurement.vertebrae import Vertebra, Zone, body_depth_mm
 from canalis.volume import Volume
 
@@ -67,7 +68,7 @@ def _bridge_mm(neck: NeckGeometry, volume: Volume, disc: Zone, bodies: list[Vert
     back = np.arange(front - AHEAD_MM, front + LIP_MM, STEP_MM)
     left = np.arange(-SIDE_MM, SIDE_MM + 0.1, STEP_MM)
     index = neck.frame.at(along).grid_index(volume.affine, back, left)
-    hu = ndimage.map_coordinates(volume.hu, index, order=1, mode="constant", cval=-1024, output=np.float32)
+    hu = ndimage.map_coordinates(volume.hu, index, order=1, mode="constant", cval=AIR_HU, output=np.float32)
     parts, count = ndimage.label(hu > DENSE_HU)
     at_disc = (along >= disc.upper_mm) & (along <= disc.lower_mm)
     bridges = [part for part in range(1, count + 1) if _bridges(parts == part, at_disc)]

@@ -21,9 +21,9 @@ Floats = NDArray[np.float64]
 LEAST_APART_MM = 1.0  # thinner is not worth a line in the list
 LEAST_APART_MM3 = 5.0  # smaller is a speck of the label map
 DISC_SHARE = 0.7  # of a thing's height between the endplates that makes it the disc's own
-METAL_HU = 2900.0  # bone and teeth stay below; scanners clip at 3071
-LEAST_METAL_MM3 = 20.0  # a single clipped voxel is noise or a tooth's edge
-METAL_REACH_MM = 25.0  # about the canal's centre in which metal matters
+METAL_BESIDE_HU = 2900.0  # bone and teeth stay below; scanners clip at 3071
+LEAST_METAL_BESIDE_MM3 = 20.0  # a single clipped voxel is noise or a tooth's edge
+METAL_BESIDE_MM = 25.0  # about the canal's centre in which metal is listed
 METAL_STEP_MM = 1.5  # between samples: a screw is 3.5 mm thick, a plate 1 mm and bright beyond itself
 
 
@@ -185,15 +185,17 @@ def find_metal(
     """
     if volume is None:
         return (), ()
-    beside = np.arange(-METAL_REACH_MM, METAL_REACH_MM + 0.1, METAL_STEP_MM)
+    beside = np.arange(-METAL_BESIDE_MM, METAL_BESIDE_MM + 0.1, METAL_STEP_MM)
     frame = neck.frame.at(neck.frame.along_mm[::2])
     index = frame.grid_index(volume.affine, beside, beside)
     hu = ndimage.map_coordinates(volume.hu, index, order=0, mode="constant", cval=0, output=np.float32)
-    held_mm3 = (hu > METAL_HU).sum(axis=(1, 2)) * METAL_STEP_MM**2 * (frame.along_mm[1] - frame.along_mm[0])
+    held_mm3 = (
+        (hu > METAL_BESIDE_HU).sum(axis=(1, 2)) * METAL_STEP_MM**2 * (frame.along_mm[1] - frame.along_mm[0])
+    )
     things, warnings = [], []
     for zone in neck.zones:
         inside = (frame.along_mm >= zone.upper_mm) & (frame.along_mm <= zone.lower_mm)
-        if held_mm3[inside].sum() >= LEAST_METAL_MM3:
+        if held_mm3[inside].sum() >= LEAST_METAL_BESIDE_MM3:
             things.append(Apart("metal", zone.name, None))
             where = zone.name or "an unnamed level"
             message = f"Metal lies beside the canal at {where}; outlines there are less sure."

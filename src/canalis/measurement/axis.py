@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from canalis.labels import FIRST_VERTEBRA
 from canalis.measurement.straight import GRID_MM, StraightLabels
+from canalis.segment.column import AXIS_BODY_MM
 
 Floats = NDArray[np.float64]
 
@@ -15,8 +16,7 @@ DENS_SKIP_MM, DENS_TOP_MM = 3.0, 8.0  # below its tip, where a dens shows its ow
 FULL_DEPTH_PERCENTILE = 75  # of the axis's depths below its dens: its body's, its front lip left out
 LEAST_STEP_MM = 2.0  # from dens to body; with less, the axis shows no step
 STEP_SHARE = 0.33  # of that step at which the body begins: its front slopes
-USUAL_AXIS_MM = 20.0  # from the dens's base to the lower endplate of a man of middle size
-USUAL_AXIS_SHARE = 1.45  # the same, in heights of the bodies below
+USUAL_AXIS_SHARE = 1.45  # the height of the axis's body, in heights of the bodies below
 AXIS_SPREAD_MM = 2.5  # that the step may be from the usual place: two standard deviations of people
 STATION_MM = 0.5  # between straightened slices
 LEAST_RING_MM3 = 500.0  # of C1 in the scan, about a tenth of it, for its middle to mean anything
@@ -50,7 +50,7 @@ def find_dens_base(
     float
         mm along the centreline, from ``upper_mm`` to ``lower_mm``.
     """
-    usual = USUAL_AXIS_SHARE * float(np.median(heights_mm)) if len(heights_mm) > 1 else USUAL_AXIS_MM
+    usual = USUAL_AXIS_SHARE * float(np.median(heights_mm)) if len(heights_mm) > 1 else AXIS_BODY_MM
     expected = lower_mm - usual
     step = _step_forward(straight, front_mm, upper_mm, lower_mm)
     base = (

@@ -115,12 +115,16 @@ def _told(neck: NeckGeometry, code: str, words: str, masses: list[MassProfile]) 
     """Return a warning with the bodies and discs at masses' middles, each once, or none without masses."""
     if not masses:
         return ()
-    names = dict.fromkeys(_place(neck, (m.extent.upper_mm + m.extent.lower_mm) / 2) for m in masses)
-    return (ScanWarning(code, words.format(where=", ".join(names))),)
+    middles = [(mass.extent.upper_mm + mass.extent.lower_mm) / 2 for mass in masses]
+    names = [_place_name(neck, along_mm) for along_mm in middles]
+    where = dict.fromkeys(name or _height(neck, mm) for name, mm in zip(names, middles, strict=True))
+    places = tuple(dict.fromkeys(name for name in names if name))
+    return (ScanWarning(code, words.format(where=", ".join(where)), places=places),)
 
 
-def _place(neck: NeckGeometry, along_mm: float) -> str:
-    at = next((z for z in neck.zones if z.name and z.upper_mm <= along_mm <= z.lower_mm), None)
-    if at is not None and at.name:
-        return at.name
+def _place_name(neck: NeckGeometry, along_mm: float) -> str | None:
+    return next((z.name for z in neck.zones if z.name and z.upper_mm <= along_mm <= z.lower_mm), None)
+
+
+def _height(neck: NeckGeometry, along_mm: float) -> str:
     return f"z = {neck.frame.plane_at(along_mm).center_lps[2]:.0f} mm"

@@ -8,7 +8,10 @@ from canalis.measurement.apart import find_apart, find_metal, other_masses, with
 from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
 from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses, tell_of_thin_masses, too_thin
+from canalis.measurement.masses import MassProfile
 from canalis.measurement.measurements import Measurements, PlaneMeasurement, Point, ProfileSample
+from canalis.measurement.opened import tell_of_opened_rings
+from canalis.measurement.ossification import tell_of_near_cut
 from canalis.measurement.plane_measures import measure_planes
 from canalis.measurement.summary import (
     counted_masses,
@@ -62,8 +65,7 @@ def measure_segmentation(
     if neck is None:
         return _refused(segmentation)
     tell("Measuring", 1, STEPS)
-    others = other_masses(neck)
-    thin = too_thin(neck, [m for m in counted_masses(neck) if not any(m is other for other in others)])
+    others, thin = _masses_set_apart(neck)
     set_apart = (*tell_of_discs(neck, others), *tell_of_thin_masses(neck, thin))
     if others or thin:
         laid = lay_out(without_masses(segmentation, neck, others + thin), volume, hidden_lps)
@@ -94,9 +96,9 @@ def measure_segmentation(
             *set_apart,
             *tell_of_low_masses(neck, counted),
             *possible_fusions(neck, wall),
-            *_opened(neck.opened),
+            *tell_of_opened_rings(neck.opened),
             *metal_warnings,
-            *_near_a_cut(planes[-1]),
+            *tell_of_near_cut(planes[-1]),
         ),
         posterior_wall_lps_mm=_wall_points(neck, wall),
         centerline_lps_mm=points_of(neck.frame.centers_lps[::PROFILE_EVERY]),
@@ -107,33 +109,11 @@ def measure_segmentation(
     return result
 
 
-SURGEONS_CUTS_PERCENT = (50.0, 60.0)  # occupying ratios at which surgeons change approach (definitions)
-
-
-def _near_a_cut(worst: PlaneMeasurement) -> tuple[ScanWarning, ...]:
-    """Return a warning where the greatest occupying ratio's interval holds 50 or 60 %."""
-    ratio, half = worst.occupying_ratio_percent, worst.uncertainty.get("occupying_ratio_percent")
-    if ratio is None or half is None:
-        return ()
-    held = [f"{cut:.0f} %" for cut in SURGEONS_CUTS_PERCENT if abs(ratio - cut) <= half]
-    if not held:
-        return ()
-    cuts = " and ".join(held)
-    message = f"The greatest occupying ratio is {ratio:.0f} ± {half:.0f} %: its interval holds {cuts}."
-    return (ScanWarning("ratio-near-cut", message, worst.level),)
-
-
-def _opened(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
-    """Return a warning where rings were opened: residual AP then runs to the new back wall."""
-    if not levels:
-        return ()
-    named = ", ".join(levels)
-    message = (
-        f"Post-operative: the ring of bone is open at the back of {named}. Residual AP there runs "
-        "to the new back wall; canal AP is not that before surgery, and the occupying ratio is that of the "
-        "opened canal."
-    )
-    return (ScanWarning("opened-ring", message, levels[0]),)
+def _masses_set_apart(neck: NeckGeometry) -> tuple[list[MassProfile], list[MassProfile]]:
+    """Return what is marked as ossification and is none by its place, and what is too thin to be told."""
+    others = other_masses(neck)
+    counted = [mass for mass in counted_masses(neck) if not any(mass is other for other in others)]
+    return others, too_thin(neck, counted)
 
 
 def _wall_points(neck: NeckGeometry, wall_mm: NDArray[np.float64] | None) -> tuple[Point, ...]:
@@ -189,9 +169,7 @@ def _complete(segmentation: Segmentation, neck: NeckGeometry, planes: tuple[Plan
     lost = [
         plane
         for plane in planes
-        if plane.part in ("body", "disc")
-        and plane.canal_ap_mm is None
-        and "scan" not in plane.reasons.get("canal_ap_mm", "")
+        if plane.part in ("body", "disc") and plane.canal_ap_mm is None and not plane.cut_by_scan
     ]
     return bool(neck.zones) and named and not lost
 

@@ -91,6 +91,8 @@ class PlaneMeasurement:
     """Closed outlines by name: canal, ossification, other_narrowing, network."""
     refined: bool = False
     """True where the outline is the active contour's, False where it is the segmentation's own."""
+    cut_by_scan: bool = False
+    """True where nothing was measured because the scan ends within the body or the plane."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ all. After a laminoplasty the canal is ringed but for one cut, at the same place
 aside for an open door, in the middle for a french door; and it is deeper than at the levels left closed.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -17,10 +19,12 @@ from canalis.measurement.frame import MovingFrame, frame_of_line
 from canalis.measurement.sections import Sections, first_crossing, last_crossing
 from canalis.measurement.straight import StraightLabels
 from canalis.measurement.vertebrae import Vertebra
+from canalis.volume import ScanWarning
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+OPENED_RING: Final = "opened-ring"
 RING_DEGREES = np.arange(-80.0, 81.0, 2.0)  # rays to the back: laminae, not the pedicles
 RAY_STEP_MM, LONGEST_RAY_MM = 0.25, 20.0
 INSIDE_MM = 1.0  # a label map's bone may reach as far into the canal's soft edge
@@ -37,7 +41,7 @@ LEAST_CUT_MM = 1.0  # a network closes most of a cut of 3 mm and more; a whole l
 SAME_PLACE_DEG = 20.0  # within which the cuts of neighbouring levels lie
 LEAST_LEVELS = 3  # with cuts after a laminoplasty (chosen): clefts from birth lie at one or two
 DEEPER_MM = 1.0  # than its neighbours that an opened canal is (chosen: doors gain 3 and more)
-LARGEST_PIXEL_MM = 1.5  # over which neither a lamina nor a cut of 3 mm is seen
+LARGEST_LAMINA_PIXEL_MM = 1.5  # over which neither a lamina nor a cut of 3 mm is seen
 SIDE_WALLS_SHARE = 0.35  # of the canal's AP, from the front, in which its side walls stand as before
 
 
@@ -72,7 +76,7 @@ def opened_rings(
         them not seen to be cut, with a canal 1 mm or more deeper than that of the levels above and
         below them.
     """
-    if pixel_mm > LARGEST_PIXEL_MM:
+    if pixel_mm > LARGEST_LAMINA_PIXEL_MM:
         return ()
     whole = [v for v in vertebrae if v.part == "body" and v.whole and v.name and v.label > FIRST_VERTEBRA]
     rings = [_ring_of(sections, canal, straight, vertebra) for vertebra in whole]
@@ -86,6 +90,19 @@ def opened_rings(
         if len(run) >= LEAST_LEVELS and gain >= DEEPER_MM:
             opened |= {v.name for v in whole[first : last + 1]}
     return tuple(v.name for v in whole if v.name in opened and v.name is not None)
+
+
+def tell_of_opened_rings(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
+    """Return a warning with the levels of :func:`opened_rings`; none without any."""
+    if not levels:
+        return ()
+    named = ", ".join(levels)
+    message = (
+        f"Post-operative: the ring of bone is open at the back of {named}. Residual AP there runs "
+        "to the new back wall; canal AP is not that before surgery, and the occupying ratio is that of the "
+        "opened canal."
+    )
+    return (ScanWarning(OPENED_RING, message, levels[0]),)
 
 
 def _ring_of(

@@ -1,18 +1,23 @@
 """The ossification on each section: thickness, ratio, residual canal, width and area."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from canalis.errors import MeasurementError
 from canalis.measurement.canal import MOST_BLUR_MM, CanalEdges, blur_at
+from canalis.measurement.measurements import PlaneMeasurement
 from canalis.measurement.sections import Sections, first_crossing, last_crossing
+from canalis.volume import ScanWarning
 
 Floats = NDArray[np.float64]
 
 SLIVER_REACH_MM = 0.3  # from the smoothed mass within which the spared canal tells its thin edges
 PLATEAU_MM = 0.15  # lines this near to the greatest thickness are alike: their middle one is the headline
+RATIO_NEAR_CUT: Final = "ratio-near-cut"
+SURGEONS_CUTS_PERCENT = (50.0, 60.0)  # occupying ratios at which surgeons change approach (definitions)
 LEAST_THICKNESS_MM = 0.2  # thinner is a stain of the label map's edge, not a mass
 
 
@@ -210,3 +215,31 @@ def occupying_ratio_percent(*, thickness_mm: float, canal_ap_mm: float) -> float
     if canal_ap_mm == 0:
         raise MeasurementError("A canal of 0 mm has no occupying ratio. Check the canal's outline.")
     return 100.0 * thickness_mm / canal_ap_mm
+
+
+def cuts_held(ratio_percent: float, half_percent: float) -> tuple[float, ...]:
+    """Return the ratios at which surgeons change approach that an occupying ratio's interval holds.
+
+    Parameters
+    ----------
+    ratio_percent, half_percent : float
+        The ratio and half of its 95 % interval.
+
+    Examples
+    --------
+    >>> cuts_held(52.0, 9.0)
+    (50.0, 60.0)
+    """
+    return tuple(cut for cut in SURGEONS_CUTS_PERCENT if abs(ratio_percent - cut) <= half_percent)
+
+
+def tell_of_near_cut(worst: PlaneMeasurement) -> tuple[ScanWarning, ...]:
+    """Return a warning where the greatest occupying ratio's interval holds 50 or 60 %."""
+    ratio, half = worst.occupying_ratio_percent, worst.uncertainty.get("occupying_ratio_percent")
+    if ratio is None or half is None:
+        return ()
+    cuts = " and ".join(f"{cut:.0f} %" for cut in cuts_held(ratio, half))
+    if not cuts:
+        return ()
+    message = f"The greatest occupying ratio is {ratio:.0f} ± {half:.0f} %: its interval holds {cuts}."
+    return (ScanWarning(RATIO_NEAR_CUT, message, worst.level),)

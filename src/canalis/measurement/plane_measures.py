@@ -33,15 +33,21 @@ from canalis.measurement.uncertainty import (
     with_place,
 )
 from canalis.measurement.vertebrae import Zone
-from canalis.volume import Volume
+from canalis.volume import LARGEST_GAP_MM, LARGEST_PIXEL_MM, Volume
 
 Floats = NDArray[np.float64]
 
 PLANE_PIXEL_MM = 0.25  # outlines are drawn from this grid; edges lie between its samples
-LARGEST_GAP_MM = 3.0  # between acquired slices, for a length on them (contract)
-LARGEST_PIXEL_MM = 1.5  # for any length, area or volume (contract)
 LEAST_RATIO_PIXELS = 2.0  # a thinner mass has no ratio (definitions)
 NEAR_SCAN_EDGE_MM = 8.0  # a canal that ends as near to the scan's edge was cut off by it
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing can be measured on a plane, in a sentence, and whether it is that the scan ends there."""
+
+    reason: str
+    cut_by_scan: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,23 +127,25 @@ def measure_planes(
     return tuple(measured)
 
 
-def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> str | None:
+def refusal_of(neck: NeckGeometry, zone: Zone, cut: Cut, i: int) -> Refusal | None:
     """Return why nothing can be measured on a plane, or None where it can."""
     resolution = cut.resolution[i]
     if not zone.whole:
-        return f"The {zone.part} is cut off by the edge of the scan."
+        return Refusal(f"The {zone.part} is cut off by the edge of the scan.", cut_by_scan=True)
     if neck.hidden_at(zone.middle_mm):
-        return "Metal in or at the canal, or streaks across it, hide the canal here."
+        return Refusal("Metal in or at the canal, or streaks across it, hide the canal here.")
     if not (cut.sections.whole[i] and neck.whole_at(zone.middle_mm)):
         if runs_out_of_scan(neck, zone.middle_mm):
-            return "The plane runs out of the scan."
-        return "The canal was not found all around in this plane."
+            return Refusal("The plane runs out of the scan.", cut_by_scan=True)
+        return Refusal("The canal was not found all around in this plane.")
     if not np.isfinite(cut.canal.ap_mm[i, cut.canal.midline]):
-        return "The canal was not found on the midline of this plane."
+        return Refusal("The canal was not found on the midline of this plane.")
     if resolution.gap_mm > LARGEST_GAP_MM:
-        return f"Slices lie {resolution.gap_mm:.1f} mm apart here; lengths need gaps of 3 mm or less."
+        needed = f"lengths need gaps of {LARGEST_GAP_MM:g} mm or less."
+        return Refusal(f"Slices lie {resolution.gap_mm:.1f} mm apart here; {needed}")
     if resolution.pixel_mm > LARGEST_PIXEL_MM:
-        return f"Pixels are {resolution.pixel_mm:.1f} mm; lengths need 1.5 mm or less."
+        needed = f"lengths need {LARGEST_PIXEL_MM:g} mm or less."
+        return Refusal(f"Pixels are {resolution.pixel_mm:.1f} mm; {needed}")
     return None
 
 
@@ -148,7 +156,7 @@ def runs_out_of_scan(neck: NeckGeometry, along_mm: float) -> bool:
     return not bool(neck.extent.in_scan(near, reach, np.zeros(1)).all())
 
 
-def _refused(zone: Zone, cut: Cut, i: int, refusal: str) -> PlaneMeasurement:
+def _refused(zone: Zone, cut: Cut, i: int, refusal: Refusal) -> PlaneMeasurement:
     plane = cut.plane(i)
     return PlaneMeasurement(
         level=zone.name,
@@ -156,8 +164,9 @@ def _refused(zone: Zone, cut: Cut, i: int, refusal: str) -> PlaneMeasurement:
         center_lps_mm=as_point(plane.center_lps),
         normal_lps=as_point(plane.normal_lps),
         anteroposterior_lps=as_point(plane.posterior_lps),
-        reasons=dict.fromkeys((*PLANE_NUMBERS, "percentiles"), refusal),
+        reasons=dict.fromkeys((*PLANE_NUMBERS, "percentiles"), refusal.reason),
         outlines_lps_mm=_outlines(cut, i) if cut.sections.whole[i] else {},
+        cut_by_scan=refusal.cut_by_scan,
     )
 
 

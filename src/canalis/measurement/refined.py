@@ -24,13 +24,22 @@ from canalis.measurement.centerline import trace_centerline
 from canalis.measurement.edges import EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.measurements import PlaneMeasurement
-from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, outlines_on
+from canalis.measurement.plane_measures import outlines_on
+from canalis.measurement.planes import AIR_HU
 from canalis.measurement.relabelled import EDGE_BYTE, relabelled
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
 from canalis.refine import Guides, refine_outlines
 from canalis.segment.segmentation import Segmentation
 from canalis.segment.walls import BEFORE_LINE_MM
-from canalis.volume import Mask, Probability, Progress, ScanWarning, Volume
+from canalis.volume import (
+    LARGEST_GAP_MM,
+    LARGEST_PIXEL_MM,
+    Mask,
+    Probability,
+    Progress,
+    ScanWarning,
+    Volume,
+)
 
 Floats = NDArray[np.float64]
 
@@ -39,10 +48,8 @@ PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
 BESIDE_MASS_MM = 1.2  # points with a mass this near on the inside follow no edge
-AHEAD_MM, ASIDE_MM = (
-    np.arange(3.0, 9.1, 1.0),
-    np.arange(-4.0, 4.1, 1.0),
-)  # of the wall, where a body is looked for
+AHEAD_MM = np.arange(3.0, 9.1, 1.0)  # of the wall, where a body is looked for
+ASIDE_MM = np.arange(-4.0, 4.1, 1.0)  # of those places
 BODY_SHARE = 0.5  # of those places that is bone
 BESIDE_ATLAS_MM = 1.5  # outside the outline: within the ring's bone
 ATLAS_SHARE = 0.25  # of an outline beside C1: its masses at both sides are a third
@@ -60,7 +67,6 @@ LEAST_DEEP_MM = 1.2  # behind the contour: a soft edge falls as far within 0.5 m
 SHELL_BLUR = 1.0  # pixels
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
 SMOOTH_VOXELS = 1.0  # of the distance whose slope tells the normals
-AIR_HU = -1024.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

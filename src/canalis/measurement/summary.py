@@ -19,7 +19,7 @@ from canalis.measurement.measurements import (
     PlaneMeasurement,
     Point,
 )
-from canalis.measurement.plane_measures import LARGEST_GAP_MM, LARGEST_PIXEL_MM, as_point
+from canalis.measurement.plane_measures import as_point
 from canalis.measurement.shape import compression_angle_deg, hill_or_plateau
 from canalis.measurement.types import (
     INVOLVED_HEIGHT_MM,
@@ -36,7 +36,7 @@ from canalis.measurement.uncertainty import (
     narrowest_interval_mm,
 )
 from canalis.measurement.vertebrae import Zone
-from canalis.volume import Mask, Volume
+from canalis.volume import LARGEST_GAP_MM, LARGEST_PIXEL_MM, Mask, Volume
 
 Floats = NDArray[np.float64]
 
@@ -169,7 +169,10 @@ def why_no_sizes(neck: NeckGeometry, masses: list[MassProfile]) -> str | None:
     held = np.flatnonzero(np.max([mass.thickness_mm for mass in masses], axis=0) > 0)
     gap = max(neck.resolution[at].gap_mm for at in held)
     if gap > LARGEST_GAP_MM:
-        return f"Slices lie {gap:.1f} mm apart where the ossification is; lengths need gaps of 3 mm or less."
+        return (
+            f"Slices lie {gap:.1f} mm apart where the ossification is; "
+            f"lengths need gaps of {LARGEST_GAP_MM:g} mm or less."
+        )
     if neck.hidden[held].any():
         return "Metal in or at the canal, or streaks across it, hide a part of the ossification."
     return None
@@ -377,7 +380,7 @@ def measure_alignment(neck: NeckGeometry, mask: Mask, volume: Volume | None) -> 
     )
 
 
-COBB_INTERVAL_NETWORK_DEG = 6.0  # on the 24 validation necks of FITTED_NETWORK
+COBB_INTERVAL_NETWORK_DEG = 6.0  # on 24 validation necks
 COBB_INTERVAL_DEG = 3.2  # fitted as uncertainty.FITTED: endplates are curved, slices thick beside their lean
 COBB_MOST_APART_DEG = 30.0
 """From the canal's own turn, beyond which an endplate was not found (chosen): on 20 validation necks they lie

@@ -5,6 +5,8 @@ goes on under ossification that has grown onto the body. Where a body's own wall
 a fused ossification is possible, even where nothing was marked.
 """
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from canalis.volume import ScanWarning
 
 Floats = NDArray[np.float64]
 
+POSSIBLE_FUSED: Final = "possible-fused-opll"
 FUSED_STEP_MM = 1.5  # behind the fitted wall at which a fused ossification is possible (definitions)
 MID_BODY_SHARE = 0.5  # of a body's height, about its middle, through which the wall is fitted
 FREE_MM = 0.5  # ossification thinner than this leaves a wall free
@@ -98,7 +101,7 @@ def possible_fusions(neck: NeckGeometry, wall_mm: Floats | None) -> list[ScanWar
     steps = _steps_back(neck)
     return [
         ScanWarning(
-            "possible-fused-opll",
+            POSSIBLE_FUSED,
             f"Possible fused OPLL: the posterior wall of {zone.name or 'a body'} stands {step:.1f} mm "
             "behind that of its neighbours.",
             zone.name,

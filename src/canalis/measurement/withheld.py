@@ -12,6 +12,7 @@ from canalis.measurement.measurements import (
     Ossification,
     PlaneMeasurement,
 )
+from canalis.measurement.ossification import RATIO_NEAR_CUT
 
 OF_CANAL: Final = ("canal_ap_mm", "canal_lr_mm", "canal_area_mm2", "torg_pavlov_ratio", "confidence")
 OF_PLANES: Final = tuple(name for name in PLANE_NUMBERS if name not in OF_CANAL)
@@ -29,7 +30,7 @@ OF_OSSIFICATION: Final = (
 OF_ALIGNMENT: Final = ("k_line", "k_line_distance_mm")
 OF_OPENED: Final = ("torg_pavlov_ratio", "percentiles")
 OPENED_REASON: Final = "The ring was opened here: people's canals, and films of them, are no measure for it."
-WARNED_OF_SIZE: Final = ("ratio-near-cut",)
+WARNED_OF_SIZE: Final = (RATIO_NEAR_CUT,)
 
 
 def without_ossification_sizes(measurements: Measurements, reason: str) -> Measurements:

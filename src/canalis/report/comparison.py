@@ -12,11 +12,11 @@ from canalis.errors import MeasurementError
 from canalis.labels import LEVELS
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.measurement.measurements import Measurements, Part, PlaneMeasurement
+from canalis.measurement.opened import OPENED_RING
 from canalis.volume import ScanWarning
 
 PLANE_CHANGES: Final = ("residual_ap_mm", "canal_ap_mm", "canal_area_mm2", "ossification_thickness_mm")
 GROWTHS: Final = ("max_thickness_mm", "length_mm", "volume_mm3", "max_occupying_ratio_percent")
-OPENED: Final = "opened-ring"  # the warning of laminae opened or taken away
 GROWS_WITH_TIME: Final = ("max_thickness_mm", "length_mm", "volume_mm3")
 
 
@@ -245,7 +245,7 @@ def _warnings(before: Measurements, after: Measurements, years: float | None) ->
 def _opened_between(before: Measurements, after: Measurements) -> list[ScanWarning]:
     """Return that the canal was opened between the scans: a ratio falls by that without a smaller mass."""
     first, second = (
-        [warning for warning in result.warnings if warning.code == OPENED] for result in (before, after)
+        [warning for warning in result.warnings if warning.code == OPENED_RING] for result in (before, after)
     )
     if first or not second:
         return []
@@ -257,4 +257,4 @@ def _opened_between(before: Measurements, after: Measurements) -> list[ScanWarni
         message += "the occupying ratio fell because the canal was opened, not because the mass is smaller."
     else:
         message += "occupying ratios are of the opened canal there."
-    return [ScanWarning(OPENED, message, second[0].level)]
+    return [ScanWarning(OPENED_RING, message, second[0].level)]

@@ -24,10 +24,10 @@ from canalis.measurement import (
 )
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.report import words
-from canalis.report.words import SURGICAL_RATIOS_PERCENT
 from canalis.segment import guard, low_masses
 from canalis.segment.fcn import OSSIFICATION_ODDS
 from canalis.segment.walls import BEFORE_LINE_MM, LONGEST_OPEN_MM
+from canalis.volume import LARGEST_GAP_MM, LARGEST_PIXEL_MM
 
 NARROW_CANAL_MM: Final = 10.0  # canal AP below which a canal is called narrow, on CT as on film
 
@@ -104,7 +104,7 @@ def _walls() -> list[Rule]:
 
 
 def _thickness() -> list[Rule]:
-    fifty, sixty = SURGICAL_RATIOS_PERCENT
+    fifty, sixty = ossification.SURGEONS_CUTS_PERCENT
     return [
         Rule(
             "Line of thickness",
@@ -211,9 +211,9 @@ def _missing() -> list[Rule]:
     return [
         Rule(
             "Left out",
-            f"Planes where slices are more than {plane_measures.LARGEST_GAP_MM:g} mm apart, or where metal, "
+            f"Planes where slices are more than {LARGEST_GAP_MM:g} mm apart, or where metal, "
             f"or streaks and noise of {guard.STREAK_HU:g} HU and more, hide the canal; lengths, areas "
-            f"and volumes on pixels over {plane_measures.LARGEST_PIXEL_MM:g} mm; the ratio of a thickness "
+            f"and volumes on pixels over {LARGEST_PIXEL_MM:g} mm; the ratio of a thickness "
             f"below {plane_measures.LEAST_RATIO_PIXELS:g} pixels.",
         ),
         Rule(

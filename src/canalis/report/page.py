@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from canalis.measurement.measurements import Apart, Measurements, PlaneMeasurement
+from canalis.measurement.opened import OPENED_RING
+from canalis.measurement.walls import POSSIBLE_FUSED
 from canalis.report import methods, words
 from canalis.report.drawing import Drawing
 from canalis.report.facts import neck_facts
@@ -98,7 +100,7 @@ CHANGES_NO_NUMBER: Final = frozenset({"left-out", "left-out-slices", "other-seri
 """Codes of warnings that say what was read, not that a number is worse for it: in the list alone."""
 
 
-CHANGES_THE_HEADLINE: Final = frozenset({"opened-ring", "possible-fused-opll"})
+CHANGES_THE_HEADLINE: Final = frozenset({OPENED_RING, POSSIBLE_FUSED})
 """Codes of warnings of one level that the whole result is read by."""
 
 

@@ -4,6 +4,7 @@ It stands over the strip of axial pictures: each level's body lies over its own 
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -49,10 +50,12 @@ def draw_profile(measurements: Measurements) -> Drawing | None:
         "ossification_thickness_mm": np.array([sample.thickness_mm for sample in samples]),
         "canal_ap_mm": np.array([sample.canal_ap_mm for sample in samples]),
     }
-    x = _across(measurements, along)
+    levels_mm = np.array([_along_of(measurements, plane) for plane in levels_shown(measurements)])
+    x = _across(along, levels_mm, along)
     top_mm = 5.0 * np.ceil((max(float(curve.max()) for curve in curves.values()) + 1.0) / 5.0)
     graph = Drawing(WIDTH_MM, HEIGHT_MM, "Residual AP and thickness of the ossification along the canal")
-    _draw_grid(graph, measurements, top_mm)
+    _draw_grid(graph, top_mm)
+    _name_levels(graph, measurements, _across(levels_mm, levels_mm, along))
     shown = (x >= 0) & (x <= WIDTH_MM)
     _draw_curve(graph, x[shown], curves["canal_ap_mm"][shown], None, top_mm, color=FAINT, dash="1.2 1")
     for field, color in (("ossification_thickness_mm", THICKNESS), ("residual_ap_mm", RESIDUAL)):
@@ -76,26 +79,32 @@ def _height(value_mm: NDArray[np.float64] | float, top_mm: float) -> NDArray[np.
     return np.asarray(BOTTOM - np.clip(value_mm, 0.0, top_mm) / top_mm * (BOTTOM - TOP))
 
 
-def _across(measurements: Measurements, along: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where each sample stands: a body over the middle of its picture, linear between."""
-    shown = levels_shown(measurements)
-    at = np.array([_along_of(measurements, plane) for plane in shown])
-    if len(at) < 2 or (np.diff(at) <= 0).any():
-        return np.asarray(WIDTH_MM * (along - along[0]) / (along[-1] - along[0]))
-    step = WIDTH_MM / len(at)
-    middles = (np.arange(len(at)) + 0.5) * step
-    x = np.interp(along, at, middles)
-    before, after = along < at[0], along > at[-1]
-    x[before] = middles[0] + (along[before] - at[0]) * step / (at[1] - at[0])
-    x[after] = middles[-1] + (along[after] - at[-1]) * step / (at[-1] - at[-2])
+def _across(
+    at_mm: NDArray[np.float64], levels_mm: NDArray[np.float64], along: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where places stand: a body over the middle of its picture, linear between.
+
+    With fewer than two levels the samples, at ``along``, fill the page.
+    """
+    if len(levels_mm) < 2 or (np.diff(levels_mm) <= 0).any():
+        return np.asarray(WIDTH_MM * (at_mm - along[0]) / (along[-1] - along[0]))
+    step = WIDTH_MM / len(levels_mm)
+    middles = (np.arange(len(levels_mm)) + 0.5) * step
+    x = np.interp(at_mm, levels_mm, middles)
+    before, after = at_mm < levels_mm[0], at_mm > levels_mm[-1]
+    x[before] = middles[0] + (at_mm[before] - levels_mm[0]) * step / (levels_mm[1] - levels_mm[0])
+    x[after] = middles[-1] + (at_mm[after] - levels_mm[-1]) * step / (levels_mm[-1] - levels_mm[-2])
     return np.asarray(x)
 
 
 def _along_of(measurements: Measurements, plane: PlaneMeasurement) -> float:
-    """Return how far down the centreline a plane lies: at the nearest sample."""
+    """Return how far down the centreline a plane lies: from the nearest sample, which may be levels away."""
     centers = np.array([sample.center_lps_mm for sample in measurements.profile])
-    nearest = int(np.linalg.norm(centers - np.array(plane.center_lps_mm), axis=1).argmin())
-    return measurements.profile[nearest].along_mm
+    offsets = np.array(plane.center_lps_mm) - centers
+    distances = np.linalg.norm(offsets, axis=1)
+    nearest = int(distances.argmin())
+    down = -float(offsets[nearest] @ np.array(plane.normal_lps))
+    return measurements.profile[nearest].along_mm + math.copysign(float(distances[nearest]), down)
 
 
 def _error_along(
@@ -113,16 +122,19 @@ def _error_along(
     return np.asarray(np.interp(along, at, errors))
 
 
-def _draw_grid(graph: Drawing, measurements: Measurements, top_mm: float) -> None:
+def _draw_grid(graph: Drawing, top_mm: float) -> None:
     for value in np.arange(0.0, top_mm + 0.1, 5.0):
         y = float(_height(value, top_mm))
         graph.path([(0, y), (WIDTH_MM, y)], color=GRID, width=0.2, cased=False)
-    shown = levels_shown(measurements)
-    for index, plane in enumerate(shown):
-        middle = (index + 0.5) * WIDTH_MM / len(shown)
-        graph.path([(middle, BOTTOM), (middle, BOTTOM + 1.2)], color=FAINT, width=0.25, cased=False)
-        words = plane.level or "no name"
-        graph.text(middle, BOTTOM + 4.6, words, size=3.0, color=INK, anchor="middle", bold=True, halo="")
+
+
+def _name_levels(graph: Drawing, measurements: Measurements, x: NDArray[np.float64]) -> None:
+    """Write each level under its own place on the curves."""
+    for plane, middle in zip(levels_shown(measurements), x.tolist(), strict=True):
+        if 0 <= middle <= WIDTH_MM:
+            graph.path([(middle, BOTTOM), (middle, BOTTOM + 1.2)], color=FAINT, width=0.25, cased=False)
+            words = plane.level or "no name"
+            graph.text(middle, BOTTOM + 4.6, words, size=3.0, color=INK, anchor="middle", bold=True, halo="")
 
 
 def _name_heights(graph: Drawing, top_mm: float) -> None:

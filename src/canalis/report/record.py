@@ -43,8 +43,9 @@ OSSIFICATION_ANSWERS: Final = (
 )
 ALIGNMENT_ANSWERS: Final = ("k_line", "k_line_distance_mm", "c2_c7_cobb_deg")
 
-KEPT_OUT: Final = frozenset({"outlines_lps_mm"})
-"""Outlines stay out of the JSON: ``segmentation.nii.gz`` holds the shapes (docs/decisions/0050)."""
+KEPT_OUT: Final = frozenset({"outlines_lps_mm", "cut_by_scan", "places"})
+"""Outlines stay out of the JSON: ``segmentation.nii.gz`` holds the shapes (docs/decisions/0050). That the
+scan cuts a plane is in its reasons, the places of a warning are in its message."""
 
 NO_REASON: Final = "not measured"
 NO_OSSIFICATION: Final = "no OPLL seen"

@@ -3,7 +3,7 @@
 The midsagittal surface goes through the centreline and along each vertebra's own AP direction. It is laid
 flat by looking at it from the patient's left: only the sideways course of the neck is lost, its curve
 stays, and what is straight in the body, such as the K-line, is straight in the picture
-(docs/decisions/0052). For the canal made straight, see ``canalis.measurement.planes``.
+(docs/decisions/0052).
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,8 @@ from canalis.volume import Mask, Volume
 
 SAGITTAL_PIXEL_MM: Final = 0.4
 ABOVE_MM, BELOW_MM = 30.0, 16.0  # past the first and last plane: the dens above C1's arch, half a body below
-IN_FRONT_MM, BEHIND_MM = (
-    36.0,
-    38.0,
-)  # of the centreline: a body and what lies before it; the spinous processes
+IN_FRONT_MM = 36.0  # of the centreline: a body and what lies before it
+BEHIND_MM = 38.0  # of it: the spinous processes
 BODY_AHEAD_MM = 20.0  # in front of the centreline, where a row must still be inside the scan
 DEPTH_PER_HEIGHT = 0.56  # at least, so that a long neck's picture is no narrow strip
 OUTLINE_BLUR_MM = 0.5  # takes the stairs of the label map's voxels from a drawn outline

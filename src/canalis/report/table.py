@@ -6,6 +6,7 @@ from string import ascii_lowercase
 from typing import Final
 
 from canalis.measurement.measurements import Measurements, PlaneMeasurement
+from canalis.measurement.ossification import RATIO_NEAR_CUT
 from canalis.report.words import DASH, MINUS, NO_BREAK, PART, may_be_contrast, number
 from canalis.volume import ScanWarning
 
@@ -72,22 +73,22 @@ def make_table(measurements: Measurements) -> Table:
     Parameters
     ----------
     measurements : Measurements
-        Whose planes are listed head to foot, the worst place last. A warning of a level stands under
-        that level's first row, one of the greatest ratio under the worst place. Where contrast may have
-        been taken for ossification there is no worst place.
+        Whose planes are listed head to foot, the worst place last. A warning stands under the
+        first row of each level that it concerns, one of the greatest ratio under the worst place. Where
+        contrast may have been taken for ossification there is no worst place.
 
     Returns
     -------
     Table
     """
     table = Table()
-    said: set[ScanWarning] = set()
+    said: set[tuple[ScanWarning, str | None]] = set()
     contrast = may_be_contrast(measurements)
     for plane in measurements.planes:
         if contrast and plane.part == "worst":
             continue
-        of_level = [w for w in measurements.warnings if _concerns(w, plane) and w not in said]
-        said.update(of_level)
+        of_level = [w for w in measurements.warnings if _concerns(w, plane) and (w, plane.level) not in said]
+        said.update((w, plane.level) for w in of_level)
         cells = tuple(_cell(table, plane, column) for column in COLUMNS)
         table.rows.append(
             Row(plane.level or "no name", PART[plane.part], cells, tuple(w.message for w in of_level))
@@ -95,14 +96,14 @@ def make_table(measurements: Measurements) -> Table:
     return table
 
 
-OF_THE_WORST_PLACE: Final = ("ratio-near-cut",)
+OF_THE_WORST_PLACE: Final = (RATIO_NEAR_CUT,)
 """Codes of warnings of the greatest ratio, which another plane of the same level does not have."""
 
 
 def _concerns(warning: ScanWarning, plane: PlaneMeasurement) -> bool:
     if warning.code in OF_THE_WORST_PLACE and plane.part != "worst":
         return False
-    return warning.level is not None and warning.level == plane.level
+    return plane.level is not None and plane.level in (warning.level, *warning.places)
 
 
 def _cell(table: Table, plane: PlaneMeasurement, column: Column) -> Cell:

@@ -9,14 +9,15 @@ from typing import Final
 from canalis.labels import LEVELS
 from canalis.measurement.low_masses import SEEN_FROM_MM
 from canalis.measurement.measurements import Mass, Measurements, Ossification, PlaneMeasurement
+from canalis.measurement.opened import OPENED_RING
+from canalis.measurement.ossification import cuts_held
+from canalis.measurement.walls import POSSIBLE_FUSED
+from canalis.segment.guard import CONTRAST_IN_CANAL
 from canalis.volume import ScanWarning
 
 NO_BREAK: Final = "\u00a0"
 MINUS: Final = "\u2212"
 DASH: Final = "\u2013"
-
-SURGICAL_RATIOS_PERCENT: Final = (50.0, 60.0)
-"""Occupying ratios at which surgeons change their approach: an interval that holds one says so."""
 
 STATUS: Final = {
     "measured": "Measured",
@@ -25,7 +26,6 @@ STATUS: Final = {
 }
 COARSE: Final = "coarse-pixels"  # the warning of pixels that give no lengths
 DOUBTED: Final = ", which pixels of this size cannot tell for sure"
-CONTRAST: Final = "contrast-in-canal"  # the warning of contrast that may be taken for ossification
 OFF_MIDLINE_MM: Final = 3.0
 """How far from the midline the line of the greatest ratio lies for the headline to say so (chosen)."""
 USE: Final = "Supine CT. Research use. Not a medical device."
@@ -88,7 +88,7 @@ def ratio_in_words(value: float, error: float | None) -> str:
         return text
     low, high = interval_percent(value, error)
     text += f" (95{NO_BREAK}% interval {number(low, 0)}{DASH}{number(high, 0)}"
-    held = [number(mark, 0) for mark in SURGICAL_RATIOS_PERCENT if low <= mark <= high]
+    held = [number(cut, 0) for cut in cuts_held(value, error)]
     return text + (f", which holds {' and '.join(held)}{NO_BREAK}%)" if held else ")")
 
 
@@ -105,7 +105,7 @@ def join(words: Sequence[str]) -> str:
 
 def status_sentence(measurements: Measurements) -> str:
     """Return the status in words, and that the neck was operated on where its ring is open."""
-    opened = any(warning.code == "opened-ring" for warning in measurements.warnings)
+    opened = any(warning.code == OPENED_RING for warning in measurements.warnings)
     return f"{STATUS[measurements.status]}.{' Post-operative.' if opened else ''}"
 
 
@@ -143,12 +143,12 @@ def headline(measurements: Measurements) -> str:
 
 def possible_fused(warnings: Sequence[ScanWarning]) -> list[ScanWarning]:
     """Return the warnings of a possible fused ossification."""
-    return [warning for warning in warnings if "fused" in warning.code]
+    return [warning for warning in warnings if warning.code == POSSIBLE_FUSED]
 
 
 def may_be_contrast(measurements: Measurements) -> bool:
     """Return whether the canal holds contrast, so that what is called ossification may be contrast."""
-    return any(warning.code == CONTRAST for warning in measurements.warnings)
+    return any(warning.code == CONTRAST_IN_CANAL for warning in measurements.warnings)
 
 
 def _found(measurements: Measurements) -> str:

@@ -17,7 +17,7 @@ from canalis.labels import (
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.segment.classes import LEVEL_CLASSES, Coarse, Fine
-from canalis.segment.column import Column, own_place
+from canalis.segment.column import AXIS_BODY_MM, Column, own_place
 from canalis.segment.fcn import CANAL_CLASSES, FineMap
 from canalis.segment.grids import look_up
 from canalis.segment.levels import C1, C2, Named
@@ -32,17 +32,12 @@ LEAST_MASS_MM3: Final = 8.0  # ossification below this is a few voxels of noise
 MARGIN_BYTE: Final = 40
 BESIDE: Final = (3, 5, 5)  # voxels about the canal, where its probability is kept
 BODY_RIM_MM: Final = 2.0  # beside a body's ends, where a disc may well be
-AXIS_BODY_MM: Final = 20.0  # from the dens's base to the lower endplate of a man of middle size
 SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline: of an adult's body
 SOLID_WIDTHS_MM: Final = np.arange(-7.0, 7.1, 0.5)  # between the uncinate processes
 SOLID_STEP_MM: Final = 0.5  # no coarser than the fine grid
 READ_OVER_MM: Final = 17  # along the canal: about a body
-ATLAS_READ: Final = (
-    0.5  # of the arches beside the dens, that must be read as C1 for the reading to count there
-)
+ATLAS_READ: Final = 0.5  # of the arches beside the dens, to be read as C1 for the reading to count there
 READ_WELL: Final = 0.8  # of what is read there must be the counted level
-COARSE_PIXEL_MM: Final = 1.5
-"""Over this, lengths are not given, and levels matter more than edges."""
 
 
 def find_fine_tube(fine: FineMap, tube: Tube) -> tuple[NDArray[np.bool_], Tube | None]:

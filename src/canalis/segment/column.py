@@ -40,14 +40,15 @@ LEAST_VOTES: Final = 5.0  # voxels of 2.5 mm that the coarse pass calls body, a 
 LEAST_DENS_VOXELS: Final = 20  # of 2.5 mm; a whole dens has near 100
 LEAST_ON_C2: Final = 10  # where they belong to a body as tall as C2
 DENS_END_PERCENTILE: Final = 95  # of its voxels down the tube: a stray one below does not count
-DENS_ABOVE_MM: Final = (
-    12.0  # the tube's upper end, where the tube begins at C2: above C3's it lies 25 or more
-)
+DENS_ABOVE_MM: Final = 12.0
+"""Above the tube's upper end, where the tube begins at C2; above C3's it lies 25 or more."""
+
 LEAST_C2_MM: Final = 26.0  # with the dens 34 to 44; a C3 to T1 with spurs is at most 21
+AXIS_BODY_MM: Final = 20.0  # from the dens's base to the lower endplate of a man of middle size
 LEAST_READ_C2: Final = 0.6  # of the reading of a body that the tube's upper end cuts off
-TALL_AXIS: Final = (
-    1.6  # of the other bodies' height: C2 with its dens is 1.8 to 2.7, what is left of it by a cut less
-)
+TALL_AXIS: Final = 1.6
+"""Of the other bodies' height: C2 with its dens is 1.8 to 2.7, what is left of it by a cut less."""
+
 DENS_SHARE: Final = 0.75  # of the section of C2's body that the dens has at most, partial volume included
 SECTION_MM: Final = (np.arange(3.0, 33.0, 2.0), np.arange(-16.0, 16.1, 2.0))
 """To the front and to the left of the centreline: more than any body."""

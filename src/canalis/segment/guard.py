@@ -29,9 +29,12 @@ BODY_HU: Final = -500.0
 JUMP_RATIO, JUMP_HU = 3.0, 40.0  # to the changes around it: of 11 real scans at most 2.1, a shift of 6 mm 3.7
 JUMP_OVER_MOST: Final = 2.0  # to what nine in ten of the changes stay below
 JUMP_WINDOW: Final = 15
-METAL_HU: Final = 2600  # dense bone and enamel stay below; streaks beside metal reach it
-METAL_REACH_MM: Final = 1.0
-LEAST_METAL_MM3: Final = 4.0
+METAL_AT_CANAL_HU: Final = 2600
+"""Of what hides the canal: dense bone stays below, streaks beside metal reach it. Less than the 2900 HU of
+what is listed within 25 mm (`measurement/apart.py`), where teeth lie."""
+METAL_AT_CANAL_MM: Final = 1.0  # from the canal
+LEAST_METAL_AT_CANAL_MM3: Final = 4.0
+CONTRAST_IN_CANAL: Final = "contrast-in-canal"
 CONTRAST_HU: Final = 200.0
 """Of 23 phantoms and 15 real or dressed scans without contrast none has more than 139 in the canal; three
 phantoms with it have 430 to 820."""
@@ -171,18 +174,18 @@ def metal_at_canal(mask: Mask, volume: Volume) -> NDArray[np.float64]:
     ndarray of shape (n, 3)
         Voxels of metal, LPS+ mm; none where they fill less than 4 mm³.
     """
-    metal = volume.hu > METAL_HU
+    metal = volume.hu > METAL_AT_CANAL_HU
     canal = np.isin(mask.labels, ANATOMICAL_CANAL) if metal.any() else np.zeros(1, dtype=bool)
     if not canal.any():
         return np.zeros((0, 3))
     box = ndimage.find_objects(canal.astype(np.uint8))[0]
-    reach = [max(round(METAL_REACH_MM / s), 1) for s in volume.spacing_mm]
+    reach = [max(round(METAL_AT_CANAL_MM / s), 1) for s in volume.spacing_mm]
     wide = tuple(
         slice(max(side.start - r, 0), side.stop + r) for side, r in zip(box, reach, strict=True)
     )  # fmt: skip
-    near = ndimage.distance_transform_edt(~canal[wide], sampling=volume.spacing_mm) <= METAL_REACH_MM
+    near = ndimage.distance_transform_edt(~canal[wide], sampling=volume.spacing_mm) <= METAL_AT_CANAL_MM
     there = np.argwhere(near & metal[wide]) + [side.start for side in wide]
-    if len(there) * float(np.prod(volume.spacing_mm)) < LEAST_METAL_MM3:
+    if len(there) * float(np.prod(volume.spacing_mm)) < LEAST_METAL_AT_CANAL_MM3:
         return np.zeros((0, 3))
     return np.asarray(volume.to_lps(there.astype(np.float64)))
 
@@ -243,7 +246,7 @@ def contrast_in_canal(inner_hu: NDArray[np.float64]) -> list[ScanWarning]:
         "is called ossification may be contrast, and ossification as dense as the contrast is not seen: its "
         "thickness, ratios and what it leaves free are not given, nor that there is none."
     )
-    return [ScanWarning("contrast-in-canal", message)]
+    return [ScanWarning(CONTRAST_IN_CANAL, message)]
 
 
 def streaks_at_canal(index: NDArray[np.intp], hu: NDArray[np.float64], volume: Volume) -> NDArray[np.float64]:

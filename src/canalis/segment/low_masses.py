@@ -126,18 +126,11 @@ def warn_of_unsure_masses(
     """
     if not heights:
         return ()
-    message = UNSURE.format(where=_places(heights, tube, column, named))
-    return (ScanWarning("ossification-unsure", message),)
-
-
-def _places(heights: tuple[float, ...], tube: Tube, column: Column, named: Named) -> str:
-    """Return the bodies and discs at heights, each once, or the heights where levels have no names."""
     along = np.interp(-np.array(heights), -tube.points_lps[:, 2], np.arange(len(tube.points_lps)))
-    places = dict.fromkeys(
-        _place_name(float(mm), column, named) or f"z = {z:.0f} mm"
-        for mm, z in zip(along, heights, strict=True)
-    )
-    return ", ".join(places)
+    names = [_place_name(float(mm), column, named) for mm in along]
+    where = dict.fromkeys(name or f"z = {z:.0f} mm" for name, z in zip(names, heights, strict=True))
+    places = tuple(dict.fromkeys(name for name in names if name))
+    return (ScanWarning("ossification-unsure", UNSURE.format(where=", ".join(where)), places=places),)
 
 
 def _place_name(along_mm: float, column: Column, named: Named) -> str | None:

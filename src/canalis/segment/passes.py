@@ -7,7 +7,6 @@ import numpy as np
 
 from canalis.errors import MeasurementError, RefusedError
 from canalis.segment.assemble import (
-    COARSE_PIXEL_MM,
     find_fine_tube,
     label_fine,
     onto_scan,
@@ -27,7 +26,7 @@ from canalis.segment.segmentation import Segmentation
 from canalis.segment.tube import Tube, find_tube
 from canalis.segment.upright import turn_of_neck, turned_back, upright
 from canalis.segment.walls import hold_front_wall, level_back_wall
-from canalis.volume import Progress, ScanWarning, Volume
+from canalis.volume import LARGEST_PIXEL_MM, Progress, ScanWarning, Volume
 
 CANAL_SURE: Final = 0.5
 TRUNK_SHARE: Final = 0.6
@@ -97,7 +96,7 @@ def _segment_along(
     seen, kept = level_back_wall(*hold_front_wall(seen, kept, tube, column), tube, column)
     pixel_mm = sorted(volume.spacing_mm)[1]
     seen, unsure_mm = set_low_masses_apart(seen, kept, pixel_mm=pixel_mm)
-    if pixel_mm > COARSE_PIXEL_MM:
+    if pixel_mm > LARGEST_PIXEL_MM:  # no length is given: levels matter more than edges
         seen = solid_bodies(seen, tube, column)
     labels = label_fine(seen, kept, found, tube, column, named)
     edges = soft_edges(seen, kept)

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from canalis.segment.assemble import AXIS_BODY_MM, BESIDE
+from canalis.segment.assemble import BESIDE
 from canalis.segment.classes import Fine
-from canalis.segment.column import Column, own_place
+from canalis.segment.column import AXIS_BODY_MM, Column, own_place
 from canalis.segment.fcn import CANAL_CLASSES, FineMap
 from canalis.segment.tube import Tube
 
