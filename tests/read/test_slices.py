@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import JPEGExtended12Bit
 from scipy.ndimage import map_coordinates
 
 from canalis.errors import GeometryError, ReadError
@@ -139,6 +140,42 @@ def test_a_damaged_compressed_slice_is_named(tmp_path, synthetic_series):
     volume = read_volume(folder)
     assert codes(volume) == ["unreadable-slices"]
     assert volume.shape[0] == 14
+
+
+UNREAD_SYNTAXES = {
+    "MPEG-2": "1.2.840.10008.1.2.4.100",
+    "12-bit lossy JPEG": JPEGExtended12Bit,
+    "unknown": "1.2.3.4.5",
+}
+
+
+def store_as(path, syntax):
+    """Say that a slice is stored in a way that no decoder here reads."""
+    ds = pydicom.dcmread(path)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.BitsStored, ds.HighBit = 12, 11
+    ds.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(path)
+
+
+@pytest.mark.parametrize("syntax", UNREAD_SYNTAXES.values(), ids=UNREAD_SYNTAXES.keys())
+def test_a_slice_stored_as_no_decoder_reads_is_named_and_filled(tmp_path, synthetic_series, syntax):
+    series = synthetic_series(slices=15)
+    folder = series.write(tmp_path / "ct")
+    store_as(paths_from_the_foot(folder)[6], syntax)
+    volume = read_volume(folder)
+    assert codes(volume) == ["unreadable-slices", "missing-slices"]
+    assert "Slice 7 of 15, z = 920.0 mm, is truncated or undecodable" in messages(volume)
+    assert np.array_equal(np.delete(volume.hu, 6, axis=0), np.delete(series.hu(), 6, axis=0))
+
+
+def test_too_many_slices_stored_as_no_decoder_reads_are_refused(tmp_path, synthetic_series):
+    folder = synthetic_series(slices=15).write(tmp_path / "ct")
+    for path in paths_from_the_foot(folder)[3:7]:
+        store_as(path, UNREAD_SYNTAXES["MPEG-2"])
+    with pytest.raises(ReadError, match=r"4 of 15 slices are stored as MPEG2.*Convert them"):
+        read_volume(folder)
 
 
 def test_a_slice_cut_off_within_its_header_is_named_by_file(tmp_path, synthetic_series):

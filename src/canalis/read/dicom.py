@@ -8,7 +8,7 @@ import numpy as np
 from canalis.errors import GeometryError, ReadError
 from canalis.read.geometry import SliceGeometry, described_slices, geometry_warnings
 from canalis.read.headers import Frame, LeftOut, quiet_pydicom, read_frames
-from canalis.read.pixels import FrameDecoder, UndecodableFrameError, check_decodable, whole_numbers
+from canalis.read.pixels import FrameDecoder, UndecodableFrameError, whole_numbers, why_not_decodable
 from canalis.read.resample import resample, right_grid
 from canalis.read.series import ENOUGH_SLICES, choose_stack, group_into_stacks, series_hash
 from canalis.read.sources import ImageFile
@@ -52,7 +52,7 @@ def read_dicom(
     """
     frames, left_out, said = _scan(files, unopened, progress)
     stack, chosen = choose_stack(group_into_stacks(frames), left_out, series)
-    check_decodable(list(stack.frames))
+    _refuse_undecodable(list(stack.frames))
     slices = _sorted(list(stack.frames))
     slices, doubled = _without_doubled(slices)
     hu, slices, unreadable = _decode(slices, progress)
@@ -109,6 +109,18 @@ def _scan(
     said = [f"The header of {file.place} cannot be read; it was left out." for file in damaged]
     said += [f"{file.place.capitalize()} cannot be opened; it was left out." for file in unopened]
     return frames, left_out, [ScanWarning("unreadable-slices", message) for message in said]
+
+
+def _refuse_undecodable(frames: list[Frame]) -> None:
+    """Refuse a series of which no decoder reads enough, before the first frame is decoded."""
+    reasons = [why for frame in frames if (why := why_not_decodable(frame.pixels))]
+    if reasons and _too_little_left(len(reasons), len(frames)):
+        which = "The slices" if len(reasons) == len(frames) else f"{len(reasons)} of {len(frames)} slices"
+        raise ReadError(f"{which} are {reasons[0]}")
+
+
+def _too_little_left(bad: int, total: int) -> bool:
+    return bad > LARGEST_SHARE_UNREADABLE * total or total - bad < ENOUGH_SLICES
 
 
 def _sorted(frames: list[Frame]) -> _Slices:
@@ -168,7 +180,7 @@ def _decode(slices: _Slices, progress: Progress | None) -> tuple[HounsfieldArray
             progress("Reading", i + 1, total)
     if not bad:
         return hu, slices, []
-    if len(bad) > LARGEST_SHARE_UNREADABLE * total or total - len(bad) < ENOUGH_SLICES:
+    if _too_little_left(len(bad), total):
         raise ReadError(
             f"Too little is left of the series: {len(bad)} of {total} slices are truncated or cannot be "
             f"decoded, {slices.described(bad[:1])}, first. Copy the series again."
