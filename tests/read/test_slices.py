@@ -187,6 +187,26 @@ def test_a_slice_cut_off_within_its_header_is_named_by_file(tmp_path, synthetic_
     assert "file 4 of 15" in messages(volume)
 
 
+@pytest.mark.filterwarnings("ignore")  # pydicom warns while the damaged slice is written
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("RescaleSlope", "nan"), ("ImagePositionPatient", ["0", "0", "inf"])],
+)
+def test_a_slice_whose_header_holds_no_number_is_named_and_filled(
+    tmp_path, synthetic_series, attribute, value
+):
+    series = synthetic_series(slices=15)
+    folder = series.write(tmp_path / "ct")
+    path = paths_from_the_foot(folder)[6]
+    ds = pydicom.dcmread(path)
+    setattr(ds, attribute, value)
+    ds.save_as(path)
+    volume = read_volume(folder)
+    assert codes(volume) == ["unreadable-slices", "missing-slices"]
+    assert "The header of file 13 of 15 cannot be read" in messages(volume)
+    assert np.array_equal(np.delete(volume.hu, 6, axis=0), np.delete(series.hu(), 6, axis=0))
+
+
 def test_a_file_that_cannot_be_opened_is_left_out_and_said(tmp_path, synthetic_series):
     folder = synthetic_series(slices=15).write(tmp_path / "ct")
     (folder / "zz_Secret.dcm").symlink_to(tmp_path / "nowhere" / "Secret")
