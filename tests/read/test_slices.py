@@ -55,6 +55,36 @@ def test_a_slice_doubled_with_other_pixels_is_refused_by_number(tmp_path, synthe
         read_volume(folder)
 
 
+def interleaved(offset_mm, gap_mm=1.25, slices=24):
+    return sorted([*np.arange(slices) * gap_mm, *(np.arange(slices) * gap_mm + offset_mm)])
+
+
+def test_two_reconstructions_a_hair_apart_are_refused_as_those_at_one_place_are(tmp_path, synthetic_series):
+    heights = interleaved(0.05)
+    folder = synthetic_series(slices=len(heights), heights_mm=heights).write(tmp_path / "ct")
+    with pytest.raises(GeometryError, match=r"within 0\.1 mm, with different pixels: slices 1 and 2 of 48"):
+        read_volume(folder)
+
+
+def test_a_series_without_doubled_slices_is_preferred_to_one_with_them(tmp_path, synthetic_series):
+    heights = interleaved(0.05)
+    synthetic_series(slices=len(heights), heights_mm=heights, series="mixed").write(tmp_path / "mixed")
+    clean = synthetic_series(slices=50, gap_mm=1.0, series="clean")
+    clean.write(tmp_path / "clean")
+    assert np.array_equal(read_volume(tmp_path).hu, clean.hu())
+
+
+def test_a_folder_that_holds_every_slice_twice_says_so_once(tmp_path, synthetic_series):
+    series = synthetic_series()
+    series.write(tmp_path / "ct")
+    series.write(tmp_path / "copy")
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.hu, series.hu())
+    assert codes(volume) == ["doubled-slices"]
+    assert "Slices 1 and 2 of 24" in messages(volume)
+    assert "at 11 other places" in messages(volume)
+
+
 def test_of_a_doubled_slice_the_readable_one_is_kept(tmp_path, synthetic_series):
     series = synthetic_series()
     folder = series.write(tmp_path / "ct")
@@ -81,6 +111,15 @@ def test_several_missing_slices_are_each_said(tmp_path, synthetic_series):
     assert volume.shape[0] == 30
     assert codes(volume) == ["missing-slices"] * 3
     assert volume.acquisition.source_gap_mm.max() == pytest.approx(3.75)
+
+
+def test_slices_missing_at_many_places_are_said_once(tmp_path, synthetic_series):
+    heights = interleaved(0.25, gap_mm=1.0)
+    folder = synthetic_series(slices=len(heights), heights_mm=heights).write(tmp_path / "ct")
+    volume = read_volume(folder)
+    assert codes(volume) == ["missing-slices"]
+    assert "between slices 2 and 3 of 48: the gap is 0.75 mm where 0.25 mm is usual" in messages(volume)
+    assert "at 22 other places" in messages(volume)
 
 
 def test_a_gap_that_changes_is_resampled_to_the_finest(tmp_path, synthetic_series):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from canalis.errors import GeometryError, ReadError
-from canalis.read.geometry import SliceGeometry, described_slices, geometry_warnings
+from canalis.read.geometry import DOUBLED_MM, SliceGeometry, described_slices, geometry_warnings, shortened
 from canalis.read.headers import Frame, LeftOut, quiet_pydicom, read_frames
 from canalis.read.pixels import FrameDecoder, UndecodableFrameError, whole_numbers, why_not_decodable
 from canalis.read.resample import resample, right_grid
@@ -148,12 +148,12 @@ def _without_doubled(slices: _Slices) -> tuple[_Slices, list[ScanWarning]]:
         one, other = (_decoded_or_none(decoder, slices.frames[i]) for i in (lower, upper))
         if one is not None and other is not None and not np.array_equal(one, other):
             raise GeometryError(
-                f"Two slices stand at the same place with different pixels: {pair}. "
+                f"Two slices stand at the same place, within {DOUBLED_MM} mm, with different pixels: {pair}. "
                 "Two reconstructions are mixed. Read one series with --series, or separate the files."
             )
         gone.append(lower if one is None else upper)
-        said.append(ScanWarning("doubled-slices", f"{pair[0].upper()}{pair[1:]}, are doubled; one was kept."))
-    return slices.without(gone), said
+        said.append(f"{pair[0].upper()}{pair[1:]}, are doubled; one was kept.")
+    return slices.without(gone), [ScanWarning("doubled-slices", message) for message in shortened(said)]
 
 
 def _decoded_or_none(decoder: FrameDecoder, frame: Frame) -> HounsfieldArray | None:

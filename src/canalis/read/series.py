@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.errors import ReadError
+from canalis.read.geometry import DOUBLED_MM
 from canalis.read.headers import FILE_WITHOUT_IMAGE, Frame, Identity, LeftOut
 from canalis.volume import ScanWarning
 
@@ -44,7 +45,8 @@ class Stack:
     def heights_mm(self) -> NDArray[np.float64]:
         """Places along the normal, each once, ascending."""
         positions = np.array([frame.position_lps for frame in self.frames])
-        return np.unique(np.round(positions @ self.normal, 2))
+        heights = np.sort(positions @ self.normal)
+        return np.asarray(heights[np.diff(heights, prepend=-np.inf) >= DOUBLED_MM])
 
     @property
     def gap_mm(self) -> float:
