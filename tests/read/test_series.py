@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
@@ -87,6 +88,35 @@ def test_two_patients_under_one_series_uid_are_refused(tmp_path, synthetic_serie
         ds.save_as(path)
     with pytest.raises(ReadError, match=r"2 patients in the input\. Separate the files"):
         read_volume(tmp_path, series=synthetic_series().series_uid)
+
+
+def test_a_few_slices_of_another_patient_are_left_out_and_said(tmp_path, synthetic_series):
+    series = synthetic_series()
+    series.write(tmp_path / "ct")
+    synthetic_series(slices=1, patient="Secret", series="stray").write(tmp_path / "stray")
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.hu, series.hu())
+    assert codes(volume) == {"other-patient"}
+    assert message(volume, "other-patient").startswith("1 slice in the input left out: under another patient")
+    assert "Secret" not in message(volume, "other-patient")
+    named = read_volume(tmp_path, series=series.series_uid)
+    assert codes(named) == set()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code"), [("PatientID", "other-patient"), ("FrameOfReferenceUID", "left-out-slices")]
+)
+def test_a_slice_of_the_series_that_says_not_whose_it_is_or_where_is_said(
+    tmp_path, synthetic_series, attribute, code
+):
+    folder = synthetic_series().write(tmp_path / "ct")
+    path = next(folder.glob("*_6.dcm"))
+    ds = pydicom.dcmread(path)
+    delattr(ds, attribute)
+    ds.save_as(path)
+    volume = read_volume(folder)
+    assert codes(volume) == {code, "missing-slices"}
+    assert message(volume, code).startswith("1 slice ")
 
 
 def test_localizers_dose_pages_and_captures_are_left_out_and_said(tmp_path, synthetic_series):
