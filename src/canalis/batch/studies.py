@@ -57,7 +57,7 @@ class Found:
     studies : tuple of Study
         In the order of their names, or of the list.
     left_out : int
-        Files of the folder that are neither zip, NIfTI nor DICOM.
+        Files of the folder that can hold no CT, such as documents and a DICOMDIR.
     """
 
     studies: tuple[Study, ...]
@@ -197,26 +197,41 @@ def _is_whole_ct(file: Path, number: int, total: int) -> bool:
     from canalis.read.sources import ImageFile, kind_of
 
     if zipfile.is_zipfile(file):
-        return True
+        return not _is_document(file)
     kind = kind_of(ImageFile(str(file), number, total))
-    if kind == "dicom" and _frames_of(file) <= 1:
+    frames = _frames_of(file) if kind == "dicom" else None
+    if frames == 1:
         raise ReadError(
             f"Expected a study in each entry of STUDIES, found a single DICOM slice, entry {number} of "
             f"{total}. Give the folder that holds the studies' folders; for one CT use `canalis measure`."
         )
-    return kind != "other"
+    return kind != "other" and frames != 0
+
+
+def _is_document(file: Path) -> bool:
+    """Return whether a zip is an Office or OpenDocument file; a damaged zip is not known to be one."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except Exception:  # many kinds, as the directory of a zip is damaged
+        return False
+    return bool({"[Content_Types].xml", "mimetype"} & set(names))
 
 
 def _frames_of(file: Path) -> int:
+    """Return how many images a DICOM file holds: none in a DICOMDIR or a structured report."""
     import pydicom
 
     from canalis.read.headers import quiet_pydicom
 
     with quiet_pydicom():
         try:
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["NumberOfFrames"])
-            return int(header.get("NumberOfFrames", 1) or 1)
-        except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError):
+            tags = ["NumberOfFrames", "Rows"]
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags, force=True)
+            return int(header.get("NumberOfFrames") or 1) if "Rows" in header else 0
+        except Exception:  # pydicom raises many kinds on damaged headers
             return 1
 
 
