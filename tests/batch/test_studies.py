@@ -140,6 +140,31 @@ def test_a_list_that_cannot_be_used_is_refused_with_its_place(tmp_path, text, sa
         check_names(find_studies(path, out=tmp_path / "out").studies)
 
 
+@pytest.mark.parametrize("name", ["n" * 256, "頸" * 86], ids=["one byte a letter", "three bytes"])
+def test_a_name_longer_than_a_folder_can_have_is_refused_in_a_line(tmp_path, name):
+    with pytest.raises(
+        ReadError, match=r"at most 255 bytes, found one of 25[68] that starts with"
+    ) as refusal:
+        check_names([Study(name, tmp_path)])
+    assert len(str(refusal.value)) < 250
+    longest = name[: 255 // len(name[0].encode())]
+    check_names([Study(longest, tmp_path)])
+    (tmp_path / longest).mkdir()
+
+
+def test_paths_longer_than_the_system_allows_are_not_there(tmp_path):
+    with pytest.raises(ReadError, match="found nothing there"):
+        find_studies(tmp_path / ("n" * 300), out=tmp_path / "out")
+    with pytest.raises(OutputError, match="cannot be written"):
+        number_studies([Study("A", tmp_path / "A")], tmp_path / ("n" * 300 + ".csv"))
+
+
+def test_a_key_may_have_the_longest_name(tmp_path):
+    key = tmp_path / ("n" * 251 + ".csv")
+    assert [study.case for study in number_studies([Study("A", tmp_path / "A")], key)] == ["case-0001"]
+    assert list(tmp_path.iterdir()) == [key]
+
+
 def test_a_key_numbers_cases_and_later_studies_get_the_next_numbers(tmp_path):
     key = tmp_path / "key.csv"
     john, jane, jack = (Study(name, tmp_path / name) for name in ("DOE^JOHN", "ROE^JANE", "POE^JACK"))

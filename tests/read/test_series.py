@@ -188,6 +188,8 @@ def test_images_without_a_place_are_refused(tmp_path, synthetic_series):
 def test_nothing_text_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(ReadError, match="found nothing there"):
         read_volume(tmp_path / "nowhere")
+    with pytest.raises(ReadError, match="found nothing there"):
+        read_volume(tmp_path / ("n" * 300))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ReadError, match="found no file"):
         read_volume(tmp_path / "empty")

@@ -1,5 +1,6 @@
 """Which studies a batch measures, and what each is called."""
 
+import contextlib
 import csv
 import os
 import re
@@ -19,7 +20,7 @@ PHANTOM_CT: Final = "ct.nii.gz"
 LIST_COLUMNS: Final = ("case", "path", "segmentation", "series", "hint")
 HINT: Final = re.compile(r"(C2)=(-?\d+(?:\.\d+)?)")
 TAKEN: Final = frozenset({"cases.csv", "batch.json"})
-LONGEST_NAME: Final = 150  # file systems hold 255 bytes; a suffix is added while a case is measured
+LONGEST_NAME: Final = 255  # bytes, of a folder's name on usual file systems
 FORBIDDEN: Final = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
 
 
@@ -87,12 +88,12 @@ def find_studies(path: Path, *, out: Path) -> Found:
     CohortError
         If the list is no table.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         found = _in_folder(path, out)
-    elif path.is_file() and path.suffix.lower() in LISTS:
+    elif os.path.isfile(path) and path.suffix.lower() in LISTS:
         found = Found(tuple(_in_list(path)))
     else:
-        what = "another file" if path.exists() else "nothing there"
+        what = "another file" if os.path.exists(path) else "nothing there"
         raise ReadError(
             f"Expected a folder of studies, or a list of them ({', '.join(LISTS)}), at {path}, found {what}. "
             "For one CT use `canalis measure`."
@@ -116,7 +117,7 @@ def number_studies(studies: Sequence[Study], key: Path) -> tuple[Study, ...]:
     OutputError
         If the table cannot be written.
     """
-    known = {study.source: study.case for study in _in_list(key)} if key.exists() else {}
+    known = {study.source: study.case for study in _in_list(key)} if os.path.exists(key) else {}
     next_number = 1 + max((int(n) for n in map(_number_of, known.values()) if n), default=0)
     numbered = []
     for study in studies:
@@ -135,12 +136,12 @@ def _write_key(key: Path, text: str) -> None:
         raise OutputError(
             f"Expected a key that ends in .csv, found {key.name}. Give another file with --key."
         )
-    if key.exists() and (other := set(_columns_of(key)) - {"case", "path"}):
+    if os.path.exists(key) and (other := set(_columns_of(key)) - {"case", "path"}):
         raise OutputError(
             f"Expected a key with the columns case and path alone, found {', '.join(sorted(other))} in "
             f"{key.name}. Give another file with --key: this one would lose them."
         )
-    beside = key.with_name(f".{key.name}.{os.getpid()}")
+    beside = key.with_name(f".{key.name[:50]}.{os.getpid()}")
     try:
         beside.write_bytes(text.encode("utf-8"))
         beside.replace(key)
@@ -150,7 +151,8 @@ def _write_key(key: Path, text: str) -> None:
             "case in a list."
         ) from None
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise OutputError(
             f"The key {key} cannot be written: {error.strerror}. Give another file with --key."
         ) from None
@@ -288,12 +290,16 @@ def check_names(studies: Sequence[Study]) -> None:
                 "Expected cases' names in UTF-8 that can be printed, found one that cannot. Rename the "
                 "study, or name the cases in a list."
             )
+        if (size := len(case.encode())) > LONGEST_NAME:
+            raise ReadError(
+                f"Expected cases' names of at most {LONGEST_NAME} bytes, found one of {size} that starts "
+                f"with {case[:20]!r}. Shorten it in a list, or number the cases with --key."
+            )
         if (
             not case
             or case.startswith(".")
             or case.endswith((" ", "."))
             or case in TAKEN
-            or len(case) > LONGEST_NAME
             or FORBIDDEN.search(case)
         ):
             raise ReadError(

@@ -130,7 +130,7 @@ def find_files(path: Path) -> list[ImageFile]:
     ReadError
         If there is nothing at the path, or the folder or zip is empty.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # nor where its name is longer than the system allows
         raise ReadError(f"Expected a CT at {path}, found nothing there. Check the path.")
     archive = None
     if path.is_dir():
