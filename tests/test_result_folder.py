@@ -33,6 +33,14 @@ def test_an_error_leaves_nothing(tmp_path, error):
     assert names(tmp_path) == []
 
 
+def test_a_folder_may_have_the_longest_name_and_no_longer_one(tmp_path):
+    with result_folder(tmp_path / ("n" * 255)) as beside:
+        (beside / "run.json").write_text("{}")
+    assert names(tmp_path) == ["n" * 255]
+    with pytest.raises(OutputError, match=r"cannot be written: File name too long\. Give another"):
+        check_free(tmp_path / ("n" * 256))
+
+
 def test_an_error_leaves_earlier_results(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "run.json").write_text("earlier")

@@ -38,9 +38,15 @@ def check_free(folder: Path, *, names: tuple[str, ...] = RESULT_NAMES, overwrite
     Raises
     ------
     OutputError
-        If it is a file, holds results and `overwrite` is False, or its parent cannot be written.
+        If it is a file, holds results and `overwrite` is False, or it cannot be written there.
     """
-    if folder.exists() and not folder.is_dir():
+    try:
+        there = folder.exists()
+    except OSError as error:  # such as a name that is too long
+        raise OutputError(
+            f"{folder} cannot be written: {error.strerror}. Give another folder with --out."
+        ) from None
+    if there and not folder.is_dir():
         raise OutputError(f"Expected a folder at {folder}, found a file. Give another with --out.")
     if not overwrite and any((folder / name).exists() for name in names):
         raise OutputError(
@@ -79,7 +85,7 @@ def result_folder(folder: Path, *, names: tuple[str, ...] = RESULT_NAMES) -> Ite
     beside: Path | None = None
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        beside = folder.absolute().parent / f".{folder.name}.{uuid.uuid4().hex[:12]}"
+        beside = folder.absolute().parent / f".{folder.name[:50]}.{uuid.uuid4().hex[:12]}"
         beside.mkdir()
         yield beside
         _move_into_place(beside, folder, names)

@@ -4,7 +4,10 @@ import zipfile
 from dataclasses import replace
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from canalis.batch.studies import Study, check_names, find_studies, number_studies
 from canalis.errors import CohortError, OutputError, ReadError
@@ -38,6 +41,51 @@ def test_folders_zips_and_nifti_files_are_studies_named_as_they_are(folder):
     assert [study.case for study in found.studies] == ["P1", "P2", "P3", "phantom"]
     assert [study.source.name for study in found.studies] == ["P1.nii.gz", "P2", "P3.zip", "ct.nii.gz"]
     assert found.left_out == 1
+
+
+def a_zip(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "text")
+
+
+def test_documents_are_passed_over(folder):
+    a_zip(folder / "list.xlsx", "[Content_Types].xml", "xl/workbook.xml")
+    a_zip(folder / "letter.docx", "[Content_Types].xml", "word/document.xml")
+    a_zip(folder / "letter.odt", "mimetype", "content.xml")
+    (folder / "report.pdf").write_bytes(b"%PDF-1.4\n" + bytes(1000))
+    found = find_studies(folder, out=folder / "out")
+    assert [study.case for study in found.studies] == ["P1", "P2", "P3", "phantom"]
+    assert found.left_out == 5
+
+
+def test_a_damaged_zip_stays_a_study_that_is_told_of(folder):
+    a_zip(folder / "P4.zip", "slice")
+    path = folder / "P4.zip"
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"\xff\xff\xff\xff"))
+    assert "P4" in [study.case for study in find_studies(folder, out=folder / "out").studies]
+
+
+def test_a_dicomdir_is_passed_over_and_the_folder_beside_it_is_the_study(synthetic_series, tmp_path):
+    synthetic_series().write(tmp_path / "disc" / "PT000000")
+    directory = synthetic_series().dataset(0)
+    directory.file_meta.MediaStorageSOPClassUID = directory.SOPClassUID = MediaStorageDirectoryStorage
+    for name in ("Rows", "Columns", "PixelData"):
+        del directory[name]
+    directory.DirectoryRecordSequence = [Dataset()]
+    pydicom.dcmwrite(tmp_path / "disc" / "DICOMDIR", directory, enforce_file_format=True)
+    found = find_studies(tmp_path / "disc", out=tmp_path / "out")
+    assert [study.source.name for study in found.studies] == ["PT000000"]
+    assert found.left_out == 1
+
+
+@pytest.mark.parametrize("start", [0, 132], ids=["whole", "without a preamble"])
+def test_an_enhanced_file_is_a_study(synthetic_series, tmp_path, start):
+    path = tmp_path / "studies" / "P1.dcm"
+    path.parent.mkdir()
+    pydicom.dcmwrite(path, synthetic_series().enhanced(range(12)), enforce_file_format=True)
+    path.write_bytes(path.read_bytes()[start:])
+    assert [study.case for study in find_studies(path.parent, out=tmp_path / "out").studies] == ["P1"]
 
 
 def test_a_folder_of_slices_is_no_folder_of_studies(synthetic_series, tmp_path):
@@ -90,6 +138,31 @@ def test_a_list_that_cannot_be_used_is_refused_with_its_place(tmp_path, text, sa
     path.write_text(text)
     with pytest.raises((CohortError, ReadError), match=said):
         check_names(find_studies(path, out=tmp_path / "out").studies)
+
+
+@pytest.mark.parametrize("name", ["n" * 256, "頸" * 86], ids=["one byte a letter", "three bytes"])
+def test_a_name_longer_than_a_folder_can_have_is_refused_in_a_line(tmp_path, name):
+    with pytest.raises(
+        ReadError, match=r"at most 255 bytes, found one of 25[68] that starts with"
+    ) as refusal:
+        check_names([Study(name, tmp_path)])
+    assert len(str(refusal.value)) < 250
+    longest = name[: 255 // len(name[0].encode())]
+    check_names([Study(longest, tmp_path)])
+    (tmp_path / longest).mkdir()
+
+
+def test_paths_longer_than_the_system_allows_are_not_there(tmp_path):
+    with pytest.raises(ReadError, match="found nothing there"):
+        find_studies(tmp_path / ("n" * 300), out=tmp_path / "out")
+    with pytest.raises(OutputError, match="cannot be written"):
+        number_studies([Study("A", tmp_path / "A")], tmp_path / ("n" * 300 + ".csv"))
+
+
+def test_a_key_may_have_the_longest_name(tmp_path):
+    key = tmp_path / ("n" * 251 + ".csv")
+    assert [study.case for study in number_studies([Study("A", tmp_path / "A")], key)] == ["case-0001"]
+    assert list(tmp_path.iterdir()) == [key]
 
 
 def test_a_key_numbers_cases_and_later_studies_get_the_next_numbers(tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGExtended12Bit,
@@ -269,14 +270,27 @@ def test_a_data_set_without_a_preamble_is_read(tmp_path, synthetic_series, impli
     assert np.array_equal(zipped.hu, whole.hu)
 
 
-def test_pixels_are_found_where_the_stated_syntax_is_not_that_of_the_file(tmp_path, synthetic_series):
+@pytest.mark.parametrize("start", [0, 132], ids=["whole", "without a preamble"])
+def test_pixels_are_found_where_the_stated_syntax_is_not_that_of_the_file(tmp_path, synthetic_series, start):
     series = synthetic_series(slices=6)
     folder = series.write(tmp_path / "ct")
     for path in folder.iterdir():
-        data = path.read_bytes()
+        data = path.read_bytes()[start:]
         stated = data.index(b"1.2.840.10008.1.2.1\0")
         path.write_bytes(data[:stated] + b"1.2.840.10008.1.2\0\0\0" + data[stated + 20 :])
     assert_same_places(series, read_volume(folder))
+
+
+@pytest.mark.filterwarnings("ignore")  # gdcm and pydicom warn while these test files are written
+@pytest.mark.parametrize("syntax", [*SYNTAXES, ExplicitVRLittleEndian], ids=lambda syntax: syntax.keyword)
+def test_file_meta_without_a_preamble_is_heeded(tmp_path, synthetic_series, syntax):
+    series = synthetic_series(slices=6)
+    folder = series.write(tmp_path / "ct")
+    for path in folder.iterdir():
+        recode(path, syntax)
+        path.write_bytes(path.read_bytes()[len(b"DICM") + 128 :])
+    assert_same_places(series, read_volume(folder))
+    assert_same_places(series, read_volume(zip_of(folder, tmp_path / "ct.zip")))
 
 
 def test_compressed_pixels_without_a_transfer_syntax_are_refused(tmp_path, synthetic_series):

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pydicom
 import pytest
 from pydicom.uid import generate_uid
@@ -89,6 +90,35 @@ def test_two_patients_under_one_series_uid_are_refused(tmp_path, synthetic_serie
         read_volume(tmp_path, series=synthetic_series().series_uid)
 
 
+def test_a_few_slices_of_another_patient_are_left_out_and_said(tmp_path, synthetic_series):
+    series = synthetic_series()
+    series.write(tmp_path / "ct")
+    synthetic_series(slices=1, patient="Secret", series="stray").write(tmp_path / "stray")
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.hu, series.hu())
+    assert codes(volume) == {"other-patient"}
+    assert message(volume, "other-patient").startswith("1 slice in the input left out: under another patient")
+    assert "Secret" not in message(volume, "other-patient")
+    named = read_volume(tmp_path, series=series.series_uid)
+    assert codes(named) == set()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code"), [("PatientID", "other-patient"), ("FrameOfReferenceUID", "left-out-slices")]
+)
+def test_a_slice_of_the_series_that_says_not_whose_it_is_or_where_is_said(
+    tmp_path, synthetic_series, attribute, code
+):
+    folder = synthetic_series().write(tmp_path / "ct")
+    path = next(folder.glob("*_6.dcm"))
+    ds = pydicom.dcmread(path)
+    delattr(ds, attribute)
+    ds.save_as(path)
+    volume = read_volume(folder)
+    assert codes(volume) == {code, "missing-slices"}
+    assert message(volume, code).startswith("1 slice ")
+
+
 def test_localizers_dose_pages_and_captures_are_left_out_and_said(tmp_path, synthetic_series):
     synthetic_series().write(tmp_path)
     for count, name, change in (
@@ -158,6 +188,8 @@ def test_images_without_a_place_are_refused(tmp_path, synthetic_series):
 def test_nothing_text_and_empty_folders_are_refused(tmp_path):
     with pytest.raises(ReadError, match="found nothing there"):
         read_volume(tmp_path / "nowhere")
+    with pytest.raises(ReadError, match="found nothing there"):
+        read_volume(tmp_path / ("n" * 300))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ReadError, match="found no file"):
         read_volume(tmp_path / "empty")

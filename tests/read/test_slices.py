@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import JPEGExtended12Bit
 from scipy.ndimage import map_coordinates
 
 from canalis.errors import GeometryError, ReadError
@@ -54,6 +55,36 @@ def test_a_slice_doubled_with_other_pixels_is_refused_by_number(tmp_path, synthe
         read_volume(folder)
 
 
+def interleaved(offset_mm, gap_mm=1.25, slices=24):
+    return sorted([*np.arange(slices) * gap_mm, *(np.arange(slices) * gap_mm + offset_mm)])
+
+
+def test_two_reconstructions_a_hair_apart_are_refused_as_those_at_one_place_are(tmp_path, synthetic_series):
+    heights = interleaved(0.05)
+    folder = synthetic_series(slices=len(heights), heights_mm=heights).write(tmp_path / "ct")
+    with pytest.raises(GeometryError, match=r"within 0\.1 mm, with different pixels: slices 1 and 2 of 48"):
+        read_volume(folder)
+
+
+def test_a_series_without_doubled_slices_is_preferred_to_one_with_them(tmp_path, synthetic_series):
+    heights = interleaved(0.05)
+    synthetic_series(slices=len(heights), heights_mm=heights, series="mixed").write(tmp_path / "mixed")
+    clean = synthetic_series(slices=50, gap_mm=1.0, series="clean")
+    clean.write(tmp_path / "clean")
+    assert np.array_equal(read_volume(tmp_path).hu, clean.hu())
+
+
+def test_a_folder_that_holds_every_slice_twice_says_so_once(tmp_path, synthetic_series):
+    series = synthetic_series()
+    series.write(tmp_path / "ct")
+    series.write(tmp_path / "copy")
+    volume = read_volume(tmp_path)
+    assert np.array_equal(volume.hu, series.hu())
+    assert codes(volume) == ["doubled-slices"]
+    assert "Slices 1 and 2 of 24" in messages(volume)
+    assert "at 11 other places" in messages(volume)
+
+
 def test_of_a_doubled_slice_the_readable_one_is_kept(tmp_path, synthetic_series):
     series = synthetic_series()
     folder = series.write(tmp_path / "ct")
@@ -80,6 +111,15 @@ def test_several_missing_slices_are_each_said(tmp_path, synthetic_series):
     assert volume.shape[0] == 30
     assert codes(volume) == ["missing-slices"] * 3
     assert volume.acquisition.source_gap_mm.max() == pytest.approx(3.75)
+
+
+def test_slices_missing_at_many_places_are_said_once(tmp_path, synthetic_series):
+    heights = interleaved(0.25, gap_mm=1.0)
+    folder = synthetic_series(slices=len(heights), heights_mm=heights).write(tmp_path / "ct")
+    volume = read_volume(folder)
+    assert codes(volume) == ["missing-slices"]
+    assert "between slices 2 and 3 of 48: the gap is 0.75 mm where 0.25 mm is usual" in messages(volume)
+    assert "at 22 other places" in messages(volume)
 
 
 def test_a_gap_that_changes_is_resampled_to_the_finest(tmp_path, synthetic_series):
@@ -141,6 +181,42 @@ def test_a_damaged_compressed_slice_is_named(tmp_path, synthetic_series):
     assert volume.shape[0] == 14
 
 
+UNREAD_SYNTAXES = {
+    "MPEG-2": "1.2.840.10008.1.2.4.100",
+    "12-bit lossy JPEG": JPEGExtended12Bit,
+    "unknown": "1.2.3.4.5",
+}
+
+
+def store_as(path, syntax):
+    """Say that a slice is stored in a way that no decoder here reads."""
+    ds = pydicom.dcmread(path)
+    ds.file_meta.TransferSyntaxUID = syntax
+    ds.BitsStored, ds.HighBit = 12, 11
+    ds.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
+    ds["PixelData"].is_undefined_length = True
+    ds.save_as(path)
+
+
+@pytest.mark.parametrize("syntax", UNREAD_SYNTAXES.values(), ids=UNREAD_SYNTAXES.keys())
+def test_a_slice_stored_as_no_decoder_reads_is_named_and_filled(tmp_path, synthetic_series, syntax):
+    series = synthetic_series(slices=15)
+    folder = series.write(tmp_path / "ct")
+    store_as(paths_from_the_foot(folder)[6], syntax)
+    volume = read_volume(folder)
+    assert codes(volume) == ["unreadable-slices", "missing-slices"]
+    assert "Slice 7 of 15, z = 920.0 mm, is truncated or undecodable" in messages(volume)
+    assert np.array_equal(np.delete(volume.hu, 6, axis=0), np.delete(series.hu(), 6, axis=0))
+
+
+def test_too_many_slices_stored_as_no_decoder_reads_are_refused(tmp_path, synthetic_series):
+    folder = synthetic_series(slices=15).write(tmp_path / "ct")
+    for path in paths_from_the_foot(folder)[3:7]:
+        store_as(path, UNREAD_SYNTAXES["MPEG-2"])
+    with pytest.raises(ReadError, match=r"4 of 15 slices are stored as MPEG2.*Convert them"):
+        read_volume(folder)
+
+
 def test_a_slice_cut_off_within_its_header_is_named_by_file(tmp_path, synthetic_series):
     folder = synthetic_series(slices=15).write(tmp_path / "ct")
     path = sorted(folder.iterdir())[3]
@@ -148,6 +224,26 @@ def test_a_slice_cut_off_within_its_header_is_named_by_file(tmp_path, synthetic_
     volume = read_volume(folder)
     assert "unreadable-slices" in codes(volume)
     assert "file 4 of 15" in messages(volume)
+
+
+@pytest.mark.filterwarnings("ignore")  # pydicom warns while the damaged slice is written
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [("RescaleSlope", "nan"), ("ImagePositionPatient", ["0", "0", "inf"])],
+)
+def test_a_slice_whose_header_holds_no_number_is_named_and_filled(
+    tmp_path, synthetic_series, attribute, value
+):
+    series = synthetic_series(slices=15)
+    folder = series.write(tmp_path / "ct")
+    path = paths_from_the_foot(folder)[6]
+    ds = pydicom.dcmread(path)
+    setattr(ds, attribute, value)
+    ds.save_as(path)
+    volume = read_volume(folder)
+    assert codes(volume) == ["unreadable-slices", "missing-slices"]
+    assert "The header of file 13 of 15 cannot be read" in messages(volume)
+    assert np.array_equal(np.delete(volume.hu, 6, axis=0), np.delete(series.hu(), 6, axis=0))
 
 
 def test_a_file_that_cannot_be_opened_is_left_out_and_said(tmp_path, synthetic_series):

@@ -217,6 +217,25 @@ def test_an_enhanced_file_gives_a_frame_for_each_of_its_own(tmp_path, synthetic_
         assert np.array_equal(frame, labels[slice_of])
 
 
+@pytest.mark.parametrize("start", ["meta", "data set"])
+def test_sources_without_a_preamble_are_written_for(tmp_path, synthetic_series, neck, start):
+    folder = written(tmp_path / "ct", synthetic_series())
+    for path in folder.iterdir():
+        data = path.read_bytes()
+        path.write_bytes(data[132 if start == "meta" else data.index(b"\x08\0\x08\0CS") :])
+    volume = read_volume(folder)
+    write_dicom_objects(
+        tmp_path,
+        measurements=neck.measurements,
+        segmentation=Segmentation(Mask(labels_for(volume), volume.affine), NAMING),
+        volume=volume,
+        software=Software("0.1.0"),
+    )
+    segmentation = pydicom.dcmread(tmp_path / "segmentation.dcm", stop_before_pixels=True)
+    assert segmentation.FrameOfReferenceUID == read_sources(volume.acquisition)[0].FrameOfReferenceUID
+    assert pydicom.dcmread(tmp_path / "measurements.dcm").StudyInstanceUID == segmentation.StudyInstanceUID
+
+
 def measurements_in(sr):
     """Return {group: {code value: (number, unit)}} of a TID 1500 report."""
     found = {}

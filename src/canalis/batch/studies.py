@@ -1,5 +1,6 @@
 """Which studies a batch measures, and what each is called."""
 
+import contextlib
 import csv
 import os
 import re
@@ -19,7 +20,7 @@ PHANTOM_CT: Final = "ct.nii.gz"
 LIST_COLUMNS: Final = ("case", "path", "segmentation", "series", "hint")
 HINT: Final = re.compile(r"(C2)=(-?\d+(?:\.\d+)?)")
 TAKEN: Final = frozenset({"cases.csv", "batch.json"})
-LONGEST_NAME: Final = 150  # file systems hold 255 bytes; a suffix is added while a case is measured
+LONGEST_NAME: Final = 255  # bytes, of a folder's name on usual file systems
 FORBIDDEN: Final = re.compile(r'[/\\:*?"<>|\x00-\x1f]')
 
 
@@ -57,7 +58,7 @@ class Found:
     studies : tuple of Study
         In the order of their names, or of the list.
     left_out : int
-        Files of the folder that are neither zip, NIfTI nor DICOM.
+        Files of the folder that can hold no CT, such as documents and a DICOMDIR.
     """
 
     studies: tuple[Study, ...]
@@ -87,12 +88,12 @@ def find_studies(path: Path, *, out: Path) -> Found:
     CohortError
         If the list is no table.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         found = _in_folder(path, out)
-    elif path.is_file() and path.suffix.lower() in LISTS:
+    elif os.path.isfile(path) and path.suffix.lower() in LISTS:
         found = Found(tuple(_in_list(path)))
     else:
-        what = "another file" if path.exists() else "nothing there"
+        what = "another file" if os.path.exists(path) else "nothing there"
         raise ReadError(
             f"Expected a folder of studies, or a list of them ({', '.join(LISTS)}), at {path}, found {what}. "
             "For one CT use `canalis measure`."
@@ -116,7 +117,7 @@ def number_studies(studies: Sequence[Study], key: Path) -> tuple[Study, ...]:
     OutputError
         If the table cannot be written.
     """
-    known = {study.source: study.case for study in _in_list(key)} if key.exists() else {}
+    known = {study.source: study.case for study in _in_list(key)} if os.path.exists(key) else {}
     next_number = 1 + max((int(n) for n in map(_number_of, known.values()) if n), default=0)
     numbered = []
     for study in studies:
@@ -135,12 +136,12 @@ def _write_key(key: Path, text: str) -> None:
         raise OutputError(
             f"Expected a key that ends in .csv, found {key.name}. Give another file with --key."
         )
-    if key.exists() and (other := set(_columns_of(key)) - {"case", "path"}):
+    if os.path.exists(key) and (other := set(_columns_of(key)) - {"case", "path"}):
         raise OutputError(
             f"Expected a key with the columns case and path alone, found {', '.join(sorted(other))} in "
             f"{key.name}. Give another file with --key: this one would lose them."
         )
-    beside = key.with_name(f".{key.name}.{os.getpid()}")
+    beside = key.with_name(f".{key.name[:50]}.{os.getpid()}")
     try:
         beside.write_bytes(text.encode("utf-8"))
         beside.replace(key)
@@ -150,7 +151,8 @@ def _write_key(key: Path, text: str) -> None:
             "case in a list."
         ) from None
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise OutputError(
             f"The key {key} cannot be written: {error.strerror}. Give another file with --key."
         ) from None
@@ -197,26 +199,41 @@ def _is_whole_ct(file: Path, number: int, total: int) -> bool:
     from canalis.read.sources import ImageFile, kind_of
 
     if zipfile.is_zipfile(file):
-        return True
+        return not _is_document(file)
     kind = kind_of(ImageFile(str(file), number, total))
-    if kind == "dicom" and _frames_of(file) <= 1:
+    frames = _frames_of(file) if kind == "dicom" else None
+    if frames == 1:
         raise ReadError(
             f"Expected a study in each entry of STUDIES, found a single DICOM slice, entry {number} of "
             f"{total}. Give the folder that holds the studies' folders; for one CT use `canalis measure`."
         )
-    return kind != "other"
+    return kind != "other" and frames != 0
+
+
+def _is_document(file: Path) -> bool:
+    """Return whether a zip is an Office or OpenDocument file; a damaged zip is not known to be one."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except Exception:  # many kinds, as the directory of a zip is damaged
+        return False
+    return bool({"[Content_Types].xml", "mimetype"} & set(names))
 
 
 def _frames_of(file: Path) -> int:
+    """Return how many images a DICOM file holds: none in a DICOMDIR or a structured report."""
     import pydicom
 
     from canalis.read.headers import quiet_pydicom
 
     with quiet_pydicom():
         try:
-            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=["NumberOfFrames"])
-            return int(header.get("NumberOfFrames", 1) or 1)
-        except (pydicom.errors.InvalidDicomError, OSError, ValueError, EOFError):
+            tags = ["NumberOfFrames", "Rows"]
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=tags, force=True)
+            return int(header.get("NumberOfFrames") or 1) if "Rows" in header else 0
+        except Exception:  # pydicom raises many kinds on damaged headers
             return 1
 
 
@@ -273,12 +290,16 @@ def check_names(studies: Sequence[Study]) -> None:
                 "Expected cases' names in UTF-8 that can be printed, found one that cannot. Rename the "
                 "study, or name the cases in a list."
             )
+        if (size := len(case.encode())) > LONGEST_NAME:
+            raise ReadError(
+                f"Expected cases' names of at most {LONGEST_NAME} bytes, found one of {size} that starts "
+                f"with {case[:20]!r}. Shorten it in a list, or number the cases with --key."
+            )
         if (
             not case
             or case.startswith(".")
             or case.endswith((" ", "."))
             or case in TAKEN
-            or len(case) > LONGEST_NAME
             or FORBIDDEN.search(case)
         ):
             raise ReadError(

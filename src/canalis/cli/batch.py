@@ -68,7 +68,8 @@ def batch(
     check_extras(Options(also=settings.also))
     found = find_studies(studies, out=out)
     if found.left_out:
-        sys.stderr.write(f"canalis: {found.left_out} files of STUDIES are no CT and were left out.\n")
+        files = "1 file" if found.left_out == 1 else f"{found.left_out} files"
+        sys.stderr.write(f"canalis: Passed over {files} of STUDIES that can hold no CT.\n")
     named = found.studies if key is None else number_studies(found.studies, key)
     check_names(named)
     with _stopped_by_sigterm(), _shown(len(named)) as tell:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from canalis.errors import GeometryError, ReadError
-from canalis.read.geometry import SliceGeometry, described_slices, geometry_warnings
+from canalis.read.geometry import DOUBLED_MM, SliceGeometry, described_slices, geometry_warnings, shortened
 from canalis.read.headers import Frame, LeftOut, quiet_pydicom, read_frames
-from canalis.read.pixels import FrameDecoder, UndecodableFrameError, check_decodable, whole_numbers
+from canalis.read.pixels import FrameDecoder, UndecodableFrameError, whole_numbers, why_not_decodable
 from canalis.read.resample import resample, right_grid
 from canalis.read.series import ENOUGH_SLICES, choose_stack, group_into_stacks, series_hash
 from canalis.read.sources import ImageFile
@@ -52,7 +52,7 @@ def read_dicom(
     """
     frames, left_out, said = _scan(files, unopened, progress)
     stack, chosen = choose_stack(group_into_stacks(frames), left_out, series)
-    check_decodable(list(stack.frames))
+    _refuse_undecodable(list(stack.frames))
     slices = _sorted(list(stack.frames))
     slices, doubled = _without_doubled(slices)
     hu, slices, unreadable = _decode(slices, progress)
@@ -111,6 +111,18 @@ def _scan(
     return frames, left_out, [ScanWarning("unreadable-slices", message) for message in said]
 
 
+def _refuse_undecodable(frames: list[Frame]) -> None:
+    """Refuse a series of which no decoder reads enough, before the first frame is decoded."""
+    reasons = [why for frame in frames if (why := why_not_decodable(frame.pixels))]
+    if reasons and _too_little_left(len(reasons), len(frames)):
+        which = "The slices" if len(reasons) == len(frames) else f"{len(reasons)} of {len(frames)} slices"
+        raise ReadError(f"{which} are {reasons[0]}")
+
+
+def _too_little_left(bad: int, total: int) -> bool:
+    return bad > LARGEST_SHARE_UNREADABLE * total or total - bad < ENOUGH_SLICES
+
+
 def _sorted(frames: list[Frame]) -> _Slices:
     first = frames[0]
     column_direction, row_direction = np.array(first.orientation[:3]), np.array(first.orientation[3:])
@@ -136,12 +148,12 @@ def _without_doubled(slices: _Slices) -> tuple[_Slices, list[ScanWarning]]:
         one, other = (_decoded_or_none(decoder, slices.frames[i]) for i in (lower, upper))
         if one is not None and other is not None and not np.array_equal(one, other):
             raise GeometryError(
-                f"Two slices stand at the same place with different pixels: {pair}. "
+                f"Two slices stand at the same place, within {DOUBLED_MM} mm, with different pixels: {pair}. "
                 "Two reconstructions are mixed. Read one series with --series, or separate the files."
             )
         gone.append(lower if one is None else upper)
-        said.append(ScanWarning("doubled-slices", f"{pair[0].upper()}{pair[1:]}, are doubled; one was kept."))
-    return slices.without(gone), said
+        said.append(f"{pair[0].upper()}{pair[1:]}, are doubled; one was kept.")
+    return slices.without(gone), [ScanWarning("doubled-slices", message) for message in shortened(said)]
 
 
 def _decoded_or_none(decoder: FrameDecoder, frame: Frame) -> HounsfieldArray | None:
@@ -168,7 +180,7 @@ def _decode(slices: _Slices, progress: Progress | None) -> tuple[HounsfieldArray
             progress("Reading", i + 1, total)
     if not bad:
         return hu, slices, []
-    if len(bad) > LARGEST_SHARE_UNREADABLE * total or total - len(bad) < ENOUGH_SLICES:
+    if _too_little_left(len(bad), total):
         raise ReadError(
             f"Too little is left of the series: {len(bad)} of {total} slices are truncated or cannot be "
             f"decoded, {slices.described(bad[:1])}, first. Copy the series again."

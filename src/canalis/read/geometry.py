@@ -17,8 +17,9 @@ from canalis.volume import RIGHT_ANGLE_TOLERANCE, ScanWarning
 
 POSITION_TOLERANCE_MM = 0.11  # positions written with one decimal: 0.05 mm each, and as much at the ends
 POSITION_TOLERANCE = 0.02  # the same for thick slices, as a share of the gap
-DOUBLED_MM = 0.02  # slices closer than this stand at one place
+DOUBLED_MM = 0.1  # no scanner places slices this close: they are two images of one place
 MULTIPLE_TOLERANCE = 0.1  # a gap this close to a multiple of the usual one has lost slices
+MOST_SAID = 5  # places told one by one; of more, the first and how many
 LONGEST_RUN_MISSING = 3  # more wide gaps in a row are a protocol's change of gap, not lost slices
 
 
@@ -162,6 +163,19 @@ def described_slices(slices: Sequence[int], total: int) -> str:
     return f"slice{'s' if len(numbers) > 1 else ''} {listed} of {total}"
 
 
+def shortened(messages: list[str]) -> list[str]:
+    """Return sentences of one kind as they are; of more than a few, the first and how many there are.
+
+    Examples
+    --------
+    >>> shortened(["Slice 3 is doubled."] * 9)
+    ['Slice 3 is doubled. The same is so at 8 other places.']
+    """
+    if len(messages) <= MOST_SAID:
+        return messages
+    return [f"{messages[0]} The same is so at {len(messages) - 1} other places."]
+
+
 def geometry_warnings(geometry: SliceGeometry) -> list[ScanWarning]:
     """Return what the user must know of how the slices lie."""
     said = []
@@ -173,11 +187,14 @@ def geometry_warnings(geometry: SliceGeometry) -> list[ScanWarning]:
         return said
     gaps, missing = geometry.gaps_mm, geometry.missing_after()
     total = len(geometry.origins_lps)
+    messages = []
     for i in missing:
         pair = described_slices([i, i + 1], total)
         usual = f"{gaps[i]:.2f} mm where {geometry.usual_gap_mm:.2f} mm is usual"
-        message = f"A slice is missing between {pair}: the gap is {usual}; it was filled from its neighbours."
-        said.append(ScanWarning("missing-slices", message))
+        messages.append(
+            f"A slice is missing between {pair}: the gap is {usual}; it was filled from its neighbours."
+        )
+    said += [ScanWarning("missing-slices", message) for message in shortened(messages)]
     rest = np.delete(gaps, missing)
     if len(missing) == 0 or rest.max() - rest.min() > 2 * POSITION_TOLERANCE_MM:
         message = f"The gap between slices changes from {gaps.min():.2f} to {gaps.max():.2f} mm; resampled."

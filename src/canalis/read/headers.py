@@ -1,6 +1,7 @@
 """DICOM headers to frames: what one image is, where it lies, and where its pixels start."""
 
 import contextlib
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -301,6 +302,11 @@ def _frame(
     x, y, z = map(float, position)
     a, b, c, d, e, f = map(float, orientation)
     row_spacing, column_spacing = map(float, spacing)
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
+    numbers = (x, y, z, a, b, c, d, e, f, row_spacing, column_spacing, slope, intercept)
+    if not all(map(math.isfinite, numbers)):
+        raise ReadError(f"Expected finite places and rescaling in {file.place}, found NaN or infinity.")
     return Frame(
         file=file,
         index=index,
@@ -310,6 +316,6 @@ def _frame(
         orientation=(a, b, c, d, e, f),
         row_spacing_mm=row_spacing,
         column_spacing_mm=column_spacing,
-        slope=1.0 if slope is None else float(slope),
-        intercept=0.0 if intercept is None else float(intercept),
+        slope=slope,
+        intercept=intercept,
     )

@@ -29,27 +29,20 @@ def whole_numbers(frames: list[Frame]) -> bool:
     return whole and small
 
 
-def check_decodable(frames: list[Frame]) -> None:
-    """Refuse a transfer syntax that no decoder here reads, before the first frame is decoded.
-
-    Raises
-    ------
-    ReadError
-        If the frames are 12-bit lossy JPEG, or compressed in a way that is not supported.
-    """
-    for frame in frames:
-        syntax, pixels = UID(frame.pixels.transfer_syntax), frame.pixels
-        if syntax == JPEGExtended12Bit and pixels.bits_stored > 8:
-            raise ReadError(
-                "The slices are compressed as 12-bit lossy JPEG (JPEG Extended), which no freely licensed "
-                "decoder reads. Convert them first, for example with `gdcmconv --raw`."
-            )
-        if pixels.start is None and not _available(syntax):
-            name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
-            raise ReadError(
-                f"The slices are stored as {name}, which cannot be read here. "
-                "Convert them to Explicit VR Little Endian first."
-            )
+def why_not_decodable(pixels: PixelFormat) -> str | None:
+    """Return why no decoder here reads pixels stored this way, and what to do; None where one does."""
+    syntax = UID(pixels.transfer_syntax)
+    if syntax == JPEGExtended12Bit and pixels.bits_stored > 8:
+        return (
+            "compressed as 12-bit lossy JPEG (JPEG Extended), which no freely licensed decoder reads. "
+            "Convert them first, for example with `gdcmconv --raw`."
+        )
+    if pixels.start is None and not _available(syntax):
+        name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
+        return (
+            f"stored as {name}, which cannot be read here. Convert them to Explicit VR Little Endian first."
+        )
+    return None
 
 
 @lru_cache
@@ -77,8 +70,10 @@ class FrameDecoder:
         Raises
         ------
         UndecodableFrameError
-            If the pixels are truncated or damaged.
+            If the pixels are truncated or damaged, or stored in a way that no decoder here reads.
         """
+        if why_not_decodable(frame.pixels):
+            raise UndecodableFrameError(f"No decoder here reads the pixels of {frame.file.place}.")
         stored = self._stored(frame)
         if stored.shape != out.shape:
             raise UndecodableFrameError(f"The pixels of {frame.file.place} have the wrong shape.")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from canalis.errors import ReadError
+from canalis.read.geometry import DOUBLED_MM
 from canalis.read.headers import FILE_WITHOUT_IMAGE, Frame, Identity, LeftOut
 from canalis.volume import ScanWarning
 
@@ -44,7 +45,8 @@ class Stack:
     def heights_mm(self) -> NDArray[np.float64]:
         """Places along the normal, each once, ascending."""
         positions = np.array([frame.position_lps for frame in self.frames])
-        return np.unique(np.round(positions @ self.normal, 2))
+        heights = np.sort(positions @ self.normal)
+        return np.asarray(heights[np.diff(heights, prepend=-np.inf) >= DOUBLED_MM])
 
     @property
     def gap_mm(self) -> float:
@@ -169,6 +171,11 @@ def _counted(left_out: list[LeftOut], before: str) -> str:
     return before + ", ".join(parts) if parts else ""
 
 
+def _slices(stacks: list[Stack]) -> str:
+    count = sum(len(stack.frames) for stack in stacks)
+    return "1 slice" if count == 1 else f"{count} slices"
+
+
 def _said(
     best: Stack, stacks: list[Stack], enough: list[Stack], left_out: list[LeftOut]
 ) -> list[ScanWarning]:
@@ -176,15 +183,18 @@ def _said(
     left = _counted([item for item in left_out if item.what != FILE_WITHOUT_IMAGE], "")
     if left:
         warnings.append(ScanWarning("left-out", f"Left out of the input: {left}."))
-    same_series = [s for s in stacks if s is not best and s.identity == best.identity]
-    if same_series:
-        count = sum(len(stack.frames) for stack in same_series)
-        warnings.append(
-            ScanWarning("left-out-slices", f"{count} slices of the series lie in another direction or size.")
-        )
-    others = len({stack.identity.series for stack in enough} - {best.identity.series})
-    if others:
-        read = f"Of {others + 1} series the thinnest, {best.gap_mm:.2f} mm, was read."
+    others = [stack for stack in stacks if stack is not best]
+    strangers = [stack for stack in others if stack.identity.patient != best.identity.patient]
+    if strangers:
+        message = f"{_slices(strangers)} in the input left out: under another patient's ID, or none."
+        warnings.append(ScanWarning("other-patient", f"{message} Check that the rest are the patient's."))
+    own = [s for s in others if s not in strangers and s.identity.series == best.identity.series]
+    if own:
+        message = f"{_slices(own)} of the series left out: in another direction, size or frame of reference."
+        warnings.append(ScanWarning("left-out-slices", message))
+    series = len({stack.identity.series for stack in enough})
+    if series > 1:
+        read = f"Of {series} series the thinnest, {best.gap_mm:.2f} mm, was read."
         warnings.append(ScanWarning("other-series", f"{read} Name another with --series."))
     if not best.axial:
         warnings.append(ScanWarning("not-axial", "The series is not axial: its slices run along the body."))

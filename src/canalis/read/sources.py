@@ -130,7 +130,7 @@ def find_files(path: Path) -> list[ImageFile]:
     ReadError
         If there is nothing at the path, or the folder or zip is empty.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # nor where its name is longer than the system allows
         raise ReadError(f"Expected a CT at {path}, found nothing there. Check the path.")
     archive = None
     if path.is_dir():
@@ -158,8 +158,7 @@ def kind_of(file: ImageFile) -> Kind:
         return "nifti" if _is_nifti(head) else "other"
     if _is_nifti(head):
         return "nifti"
-    bare = head[:2] == b"\x08\x00" and len(head) == NIFTI_HEADER  # a data set without its preamble
-    return "dicom" if head[128:PREAMBLE] == b"DICM" or bare else "other"
+    return "dicom" if head[128:PREAMBLE] == b"DICM" or _is_bare_dicom(head) else "other"
 
 
 def _first_unpacked(file: ImageFile) -> bytes:
@@ -168,6 +167,12 @@ def _first_unpacked(file: ImageFile) -> bytes:
             return stream.read(NIFTI_HEADER)
     except (EOFError, OSError, zlib.error):
         return b""
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Return True for DICOM without its preamble: it starts with its file meta group, or its data set."""
+    meta = head[:2] == b"\x02\x00" and head[4:6] in (b"UL", b"OB", b"UI")  # its first element, VR explicit
+    return (meta or head[:2] == b"\x08\x00") and len(head) == NIFTI_HEADER
 
 
 def _is_nifti(head: bytes) -> bool:

@@ -94,7 +94,10 @@ def read_sources(acquisition: Acquisition | None) -> list[Any]:
 
     check_source(acquisition)
     assert acquisition is not None
-    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in dict.fromkeys(acquisition.files)]
+    headers = [
+        pydicom.dcmread(path, stop_before_pixels=True, force=True)
+        for path in dict.fromkeys(acquisition.files)
+    ]
     if any(not header.get("FrameOfReferenceUID") for header in headers):
         raise ReadError(
             "DICOM SEG and SR need the source's FrameOfReferenceUID, found a file without it. "
