@@ -1,5 +1,7 @@
 """A neck before and after its canal was opened, as true labels: mode, and gain against the geometry."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,25 @@ def test_after_it_the_neck_is_post_operative(before, after_of, kind):
     assert after.mode == "post-operative"
     assert set(after.opened_levels) <= opened
     assert len(after.opened_levels) >= len(opened) - 1
+
+
+@pytest.mark.parametrize("half_gap_mm", [14.0, 20.0])
+def test_a_laminectomy_that_takes_the_whole_back_of_the_ring_is_known(before, half_gap_mm):
+    """No ray to the back meets a lamina, so that none tells how high one stood."""
+    neck, growths, _ = before
+    wide = replace(plan_operation(np.random.default_rng(SEED), "laminectomy"), half_gap_mm=half_gap_mm)
+    after = measure_segmentation(drawn_labels(operated(neck, wide), growths)[0], None)
+    opened = {v.name for v in neck.vertebrae if wide.opened(v)}
+    assert after.mode == "post-operative"
+    assert set(after.opened_levels) == opened
+
+
+def test_laminae_beyond_the_scan_are_not_taken_for_removed(before):
+    """A scan that ends at a body's foot holds the body whole, and not its lamina."""
+    neck, _, (drawn, low, _) = before
+    c5 = neck.vertebrae[C7 - 2]
+    foot = round((neck.curve.point_at(np.array([c5.lower_mm - 1.0]))[0, 2] - low) / SPACING_MM[0])
+    affine = drawn.mask.affine.copy()
+    affine[2, 3] += foot * SPACING_MM[0]
+    cut = replace(drawn, mask=Mask(drawn.mask.labels[foot:].copy(), affine))
+    assert measure_segmentation(cut, None).opened_levels == ()

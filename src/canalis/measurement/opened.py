@@ -36,6 +36,10 @@ REMOVED_MM = 8.0
 of an arch is 2 to 5)."""
 NEAR_MM = 1.5  # behind the canal's edge that a standing lamina is: its cortex is the edge
 LAMINA_QUARTILE = 75.0  # of the heights over which bone stands along the rays: that of a whole lamina
+LEAST_LAMINA_SHARE = 0.6
+"""Of a body's height that a whole lamina stands over at least: where most of it was taken away the rays do not
+tell. On 160 levels of 20 validation necks it stands over 0.69 to 1.5 along three quarters of them."""
+WHOLLY_SEEN_SHARE = 0.9  # of the height in which a lamina may stand: beyond a scan's end none is seen
 CUT_SHARE = 0.3  # of a whole lamina's height: over less there is a cut, or an island of a label
 LEAST_CUT_MM = 1.0  # a network closes most of a cut of 3 mm and more; a whole lamina shows none
 SAME_PLACE_DEG = 20.0  # within which the cuts of neighbouring levels lie
@@ -121,9 +125,13 @@ def _ring_of(
     radius = radii[int(np.argmin(np.abs(along[at] - vertebra.middle_mm)))]
     there = np.searchsorted(straight.frame.along_mm, along[at] - 1e-6)
     bone = straight.labels[there] == vertebra.label
+    steps = vertebra.height_mm / float(along[1] - along[0])
+    seen = len(at) >= WHOLLY_SEEN_SHARE * (LAMINA_ABOVE_SHARE + LAMINA_BELOW_SHARE) * steps
+    least = LEAST_LAMINA_SHARE * steps if seen else 0.0
     far = _standing(bone, straight, middle[at], radii, reach_mm=RING_REACH_MM)
-    removed, _ = _longest(_hardly(far), radius)
-    cut, direction = _longest(_hardly(_standing(bone, straight, middle[at], radii, reach_mm=NEAR_MM)), radius)
+    removed, _ = _longest(_hardly(far, least), radius)
+    near_bone = _standing(bone, straight, middle[at], radii, reach_mm=NEAR_MM)
+    cut, direction = _longest(_hardly(near_bone, 0.0), radius)
     return removed, direction if cut >= LEAST_CUT_MM else None
 
 
@@ -146,9 +154,9 @@ def _standing(
     return np.asarray(met.any(axis=2).sum(axis=0))
 
 
-def _hardly(standing: NDArray[np.int_]) -> Bools:
-    """Return along which rays bone stands over hardly any of a lamina's height."""
-    return np.asarray(standing < CUT_SHARE * np.percentile(standing, LAMINA_QUARTILE))
+def _hardly(standing: NDArray[np.int_], least: float) -> Bools:
+    """Return along which rays bone stands over hardly any of a lamina's height, which is ``least`` or more."""
+    return np.asarray(standing < CUT_SHARE * max(float(np.percentile(standing, LAMINA_QUARTILE)), least))
 
 
 def _index(out_mm: Floats, middle_mm: Floats, back_mm: Floats, left_mm: Floats) -> Floats:
