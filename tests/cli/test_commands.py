@@ -109,3 +109,12 @@ def test_the_demo_ends_in_a_whole_result(run, tmp_path):
     assert found["type"] == "continuous"
     assert found["levels"] == ["C4", "C5"]
     assert (tmp_path / "demo" / "result" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("words", [["list"], ["history"], ["export", "cases.csv"]])
+def test_reading_cases_where_there_is_no_database_makes_none(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    ran = run("cases", *words)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "found nothing there" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
