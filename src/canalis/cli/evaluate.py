@@ -14,7 +14,13 @@ def evaluate(
 ) -> None:
     """Compare results with the truth: overlap, surfaces, canal AP and level names."""
     from canalis.evaluate import draw_evaluations, evaluate_folders, write_csv
+    from canalis.evaluate.picture import PICTURES
+    from canalis.result_folder import check_file
 
+    if plot is not None and plot.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(f"Expected --plot to end in {', '.join(PICTURES)}, found {plot.name}.")
+    for wanted in filter(None, (out, plot)):
+        check_file(wanted)
     rows = evaluate_folders(result, truth)
     for row in rows:
         dice, surface, far = row.canal.dice, row.canal.surface_dice, row.canal.hausdorff_95_mm

@@ -12,6 +12,7 @@ from canalis.evaluate.overlap import Overlap, compare_shapes
 from canalis.labels import ANATOMICAL_CANAL, OSSIFICATION, VERTEBRA_LABELS
 from canalis.read.nifti import read_label_map
 from canalis.report.record import read_record
+from canalis.result_folder import result_file
 from canalis.volume import Mask
 
 RECORDS: Final = ("measurements.json", "truth.json")
@@ -109,9 +110,9 @@ def evaluate_folders(result: Path, truth: Path) -> list[Evaluation]:
 
 
 def write_csv(path: Path, evaluations: list[Evaluation]) -> None:
-    """Write a row a case."""
+    """Write a row a case, the file whole or not at all."""
     rows = [_flat(evaluation) for evaluation in evaluations]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with result_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
