@@ -154,8 +154,6 @@ def _answers(folder: Path) -> _Answers:
             if plane["level"] and plane["part"] != "worst" and plane["canal_ap_mm"] is not None
         }
         return _Answers(bool(record["levels"]["sure"]), lengths)
-    except ReadError as error:
-        raise ReadError(f"In {folder}: {error}") from None
     except (KeyError, TypeError, ValueError):
         raise ReadError(
             f"Expected levels, and planes with level, part and canal_ap_mm, in {path}, found others. "
