@@ -78,6 +78,17 @@ def test_the_table_and_the_plot_make_the_folders_above_them(tmp_path: Path) -> N
     assert plot.is_file()
 
 
+def test_cases_that_only_one_side_holds_are_counted(tmp_path: Path) -> None:
+    for side, cases in (("found", "ab"), ("truth", "acd")):
+        for case in cases:
+            names = ("measurements.json", "segmentation.nii.gz")
+            write(tmp_path / side / case, names, ap_mm=12.5, label=14)
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "found"), str(tmp_path / "truth")])
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith("a: ")
+    assert "1 results without a truth of their name, 2 truths without a result" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("option", "name", "code", "said"),
     [

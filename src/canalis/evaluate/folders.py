@@ -99,14 +99,33 @@ def evaluate_folders(result: Path, truth: Path) -> list[Evaluation]:
     """Compare one result, or every folder of results with the truth of the same name."""
     if _first(result, RECORDS):
         return [evaluate_folder(result, truth)]
-    names = sorted(f.name for f in result.iterdir() if _first(f, RECORDS)) if result.is_dir() else []
-    shared = [name for name in names if _first(truth / name, RECORDS)]
+    names = _cases(result)
+    shared = sorted(names & _cases(truth))
     if not shared:
         raise ReadError(
             f"Expected a result in {result}, or folders named as those of {truth}, found {len(names)} "
             "results and no truth for any. Check both folders."
         )
     return [evaluate_folder(result / name, truth / name) for name in shared]
+
+
+def count_unmatched(result: Path, truth: Path) -> tuple[int, int]:
+    """Return how many results have no truth of their name, and how many truths no result.
+
+    Parameters
+    ----------
+    result, truth : Path
+        As for `evaluate_folders`.
+    """
+    if _first(result, RECORDS):
+        return 0, 0
+    found, true = _cases(result), _cases(truth)
+    return len(found - true), len(true - found)
+
+
+def _cases(folder: Path) -> set[str]:
+    """Return the names of the folders that hold a record."""
+    return {inner.name for inner in folder.iterdir() if _first(inner, RECORDS)} if folder.is_dir() else set()
 
 
 def write_csv(path: Path, evaluations: list[Evaluation]) -> None:
