@@ -3,7 +3,7 @@
 import pytest
 
 from canalis.errors import OutputError, ReadError
-from canalis.result_folder import check_free, result_folder
+from canalis.result_folder import check_file, check_free, result_file, result_folder
 
 
 def names(folder):
@@ -77,3 +77,40 @@ def test_a_folder_is_free_unless_it_holds_results(tmp_path):
         check_free(tmp_path / "notes.txt")
     with pytest.raises(OutputError, match="cannot be written"):
         check_free(tmp_path / "notes.txt" / "below")
+
+
+def write(path, text, error=None):
+    with result_file(path) as beside:
+        beside.write_text(text)
+        if error is not None:
+            raise error
+
+
+def test_a_file_appears_when_it_is_whole_with_its_folders(tmp_path):
+    with result_file(tmp_path / "deep" / "rows.csv") as beside:
+        beside.write_text("a")
+        assert (beside.parent, beside.suffix) == (tmp_path / "deep", ".csv")
+        assert not (tmp_path / "deep" / "rows.csv").exists()
+    assert names(tmp_path / "deep") == ["rows.csv"]
+
+
+@pytest.mark.parametrize("error", [ReadError("no"), KeyboardInterrupt(), OSError(28, "No space left")])
+def test_an_error_leaves_no_file_nor_folder_and_the_earlier_one(tmp_path, error):
+    expected = OutputError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected):
+        write(tmp_path / "deep" / "rows.csv", "a", error)
+    assert names(tmp_path) == []
+    write(tmp_path / "rows.csv", "earlier")
+    with pytest.raises(expected):
+        write(tmp_path / "rows.csv", "later", error)
+    assert (tmp_path / "rows.csv").read_text() == "earlier"
+    assert names(tmp_path) == ["rows.csv"]
+
+
+def test_a_file_that_cannot_be_written_is_told_before_any_work(tmp_path):
+    (tmp_path / "taken").touch()
+    check_file(tmp_path / "deep" / "rows.csv")
+    with pytest.raises(OutputError, match="found a folder"):
+        check_file(tmp_path)
+    with pytest.raises(OutputError, match="cannot be written"):
+        check_file(tmp_path / "taken" / "rows.csv")

@@ -1,10 +1,10 @@
-"""A folder of results that is there whole or not at all."""
+"""A folder or a file of results that is there whole or not at all."""
 
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,11 +52,35 @@ def check_free(folder: Path, *, names: tuple[str, ...] = RESULT_NAMES, overwrite
         raise OutputError(
             f"{folder} holds results already. Give another with --out, or replace them with --overwrite."
         )
+    if not _can_be_made(folder):
+        raise OutputError(f"{folder} cannot be written. Give another folder with --out.")
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Parameters
+    ----------
+    path : Path
+        Where a result is to go. It need not exist, nor the folders above it.
+
+    Raises
+    ------
+    OutputError
+        If it is a folder, or what is above it cannot be written.
+    """
+    if path.is_dir():
+        raise OutputError(f"Expected a file at {path}, found a folder. Give another name.")
+    if not _can_be_made(path.absolute().parent):
+        raise OutputError(f"{path} cannot be written. Give another place.")
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Return whether a folder, or the nearest that is there above it, can be written."""
     above = folder.absolute()
     while not above.exists():
         above = above.parent
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise OutputError(f"{folder} cannot be written. Give another folder with --out.")
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 
 
 @contextmanager
@@ -98,6 +122,43 @@ def result_folder(folder: Path, *, names: tuple[str, ...] = RESULT_NAMES) -> Ite
             raise OutputError(
                 f"{folder} cannot be written: {error.strerror or error}. Nothing was left; "
                 "make room, or give another folder with --out."
+            ) from error
+        raise
+
+
+@contextmanager
+def result_file(path: Path) -> Iterator[Path]:
+    """Give a file beside the wanted one to write, and move it into place at the end.
+
+    Parameters
+    ----------
+    path : Path
+        Where the result is to go; the folders above it are made.
+
+    Yields
+    ------
+    Path
+        A file that does not exist, with the same ending. On any error it is removed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written: no permission, or the disk is full.
+    """
+    made = _missing_parents(path)
+    beside = path.with_name(f".{uuid.uuid4().hex[:12]}.{path.name}")
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        beside.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink()
+        for parent in made:
+            _remove_if_empty(parent)
+        if isinstance(error, OSError):
+            raise OutputError(
+                f"{path} cannot be written: {error.strerror or error}. Give another place."
             ) from error
         raise
 

@@ -81,12 +81,35 @@ def test_a_phantom_that_is_there_is_kept_without_overwrite(phantom, run):
         (["--format", "jpeg"], "Expected --format nifti or dicom"),
         (["--levels", "C5-C3"], "Expected --levels such as C3-C5,C6"),
         (["--levels", "C3-D5"], "Expected --levels such as C3-C5,C6"),
+        (["--levels", "C1-C3"], "of C2 to T2"),
+        (["--levels", "C3-C5,C5"], "each once"),
+        (["--type", "mixed", "--levels", "C3"], "C3-C5,C6, found C3."),
+        (["--type", "mixed", "--levels", "C3-C5"], "C3-C5,C6, found C3-C5."),
+        (["--type", "continuous", "--levels", "C3-C4,C6"], "two bodies or more"),
+        (["--type", "segmental", "--levels", "C3-C5"], "one body a mass"),
+        (["--type", "localized", "--levels", "C3-C6"], "the body above each disc, C2 to C7"),
+        (["--type", "localized", "--levels", "T1"], "the body above each disc, C2 to C7"),
         (["--count", "0"], "Invalid value for '--count'"),
     ],
 )
 def test_a_phantom_that_cannot_be_made_is_wrong_usage(run, tmp_path, words, said):
     ran = run("phantom", "--out", tmp_path / "p", "--seed", 1, *words)
     assert ran.exit_code == 2
+    assert said in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--levels", "C4", "--thickness-mm", 12], "found room for 8.6 mm"),
+        (["--levels", "C4", "--thickness-mm", 0.6], "found none of 1 mm"),
+    ],
+)
+def test_opll_that_a_neck_cannot_have_is_refused(run, tmp_path, words, said):
+    words = [*words, "--pixel-mm", 3, "--slice-mm", 5]
+    ran = run("phantom", "--out", tmp_path / "p", "--seed", 2000001, *words)
+    assert ran.exit_code == 1
     assert said in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -109,3 +132,12 @@ def test_the_demo_ends_in_a_whole_result(run, tmp_path):
     assert found["type"] == "continuous"
     assert found["levels"] == ["C4", "C5"]
     assert (tmp_path / "demo" / "result" / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("words", [["list"], ["history"], ["export", "cases.csv"]])
+def test_reading_cases_where_there_is_no_database_makes_none(run, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    ran = run("cases", *words)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert "found nothing there" in ran.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -194,6 +194,12 @@ def test_a_workbook_is_read_with_percent_cells_as_percent(tmp_path):
     assert cohort.frame["preoperative_joa"].tolist() == [8.0, 9.5]
 
 
+def test_one_share_among_percents_is_told_with_its_row(write_table):
+    rows = "1,8,12,45\n2,9,13,0.5\n3,7,11,0\n4,8,11,1.5\n"
+    with pytest.raises(CohortError, match=r"found 0\.5, which reads as a share, row 3\. Multiply shares"):
+        read_cases(write_table("case,preoperative_joa,postoperative_joa,stenosis_rate_percent\n" + rows))
+
+
 def test_shares_where_percent_is_wanted_are_told(write_table):
     with pytest.raises(CohortError, match=r"percent.*stenosis_rate_percent"):
         read_cases(

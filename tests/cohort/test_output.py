@@ -11,6 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from canalis.cli import app
+from canalis.cohort.analysis import analyse
+from canalis.cohort.cases import read_cases
+from canalis.cohort.figures import write_figures
+from canalis.cohort.findings import write_findings
 from canalis.cohort.imaging import join_imaging, read_imaging
 from canalis.cohort.run import run_cohort
 from canalis.errors import CohortError, OutputError
@@ -104,6 +108,58 @@ def test_the_findings_say_what_the_paper_missed(statistics):
     assert "7 of 9 severe cases start at 4 or less, 2 of 18 slight" in told
     assert "few events: 11 did not reach it, for 2 predictors;" in told
     assert "from r = .52 on" in told
+
+
+HEAD = "case,scale,approach,preoperative_joa,postoperative_joa\n"
+
+
+def findings_of(write_table, *rows):
+    """Return the findings on cases given as (approach, before, after)."""
+    lines = [f"{number},JOA17,{a},{before},{after}\n" for number, (a, before, after) in enumerate(rows, 1)]
+    return "\n".join(write_findings(analyse(read_cases(write_table(HEAD + "".join(lines))))))
+
+
+def test_a_change_within_chance_is_not_told_as_a_fall(write_table):
+    rows = [("anterior", 8, 6), ("anterior", 9, 12), ("anterior", 12, 11), ("anterior", 13, 12.5)]
+    told = findings_of(write_table, *rows)
+    assert "No change of the score is shown: it differs by 0.1 points, from 10.5 to 10.4 of 17" in told
+    assert "fell" not in told
+
+
+def test_scores_that_cannot_be_tested_are_told(write_table):
+    assert "could not be compared: Not tested: fewer than 2 pairs." in findings_of(
+        write_table, ("anterior", 8, 12)
+    )
+
+
+def test_a_difference_that_adjusting_leaves_is_not_laid_to_the_start(write_table):
+    rows = [("anterior", 8.5, 12), ("anterior", 9, 13.5), ("anterior", 11, 14)]
+    rows += [("posterior", 10, 12), ("posterior", 7, 11), ("posterior", 6.5, 9)]
+    told = findings_of(write_table, *rows)
+    assert "improvement is 18.0 percentage points" in told
+    assert "against 18.3 percentage points (95 % CI 0.3 to 36.4, p = .048) unadjusted" in told
+    assert "The starting score does not explain the difference between anterior and posterior" in told
+    assert "no difference is shown that is not" not in told
+
+
+def test_a_model_that_could_not_be_made_has_no_odds_ratio_to_read(write_table):
+    told = findings_of(write_table, *[("anterior", 8 + n / 2, 12 + n / 2) for n in range(6)])
+    assert "The logistic model of reaching it could not be made: every case reached the mark." in told
+    assert "odds ratio" not in told
+
+
+def test_rates_without_a_bound_are_warned_about(write_table):
+    rows = [("anterior", 16.5, 10), ("anterior", 9, 12), ("posterior", 8, 11), ("posterior", 10, 13)]
+    told = findings_of(write_table, *rows)
+    assert "Below −100 %: 1 of 4 improvement rates, down to −1300 %" in told
+
+
+def test_a_figures_groups_count_the_patients_that_are_drawn(write_table, tmp_path):
+    rows = "1,JOA17,anterior,8,12\n2,JOA17,anterior,9,\n3,JOA17,posterior,8,11\n4,JOA17,posterior,10,13\n"
+    write_figures(analyse(read_cases(write_table(HEAD + rows))), tmp_path)
+    drawn = (tmp_path / "figure_3_improvement_by_approach.svg").read_text()
+    assert "<!-- (n = 1) -->" in drawn
+    assert "<!-- (n = 2) -->" in drawn
 
 
 def test_each_correction_for_many_comparisons_says_what_it_covers(out, statistics):

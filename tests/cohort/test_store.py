@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -165,6 +166,51 @@ def test_a_store_of_the_first_revision_is_brought_up_with_its_cases(database, wr
     store = Store(database)
     assert [change["case"] for change in store.history()] == ["P0"]
     store.close()
+
+
+def test_a_reader_finds_what_was_imported_and_can_write_nothing(store, database, write_table):
+    table = read_table(write_table(TEXT))
+    store.import_cases(table, EARLY)
+    reader = Store(database, read_only=True)
+    assert reader.list_cases() == store.list_cases()
+    assert reader.history("P2") == store.history("P2")
+    with pytest.raises(CohortError, match=r"read-?only"):
+        reader.import_cases(read_table(write_table("case,age_years\nP1,60\n")), LATE)
+    reader.close()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_database_of_something_else_is_refused_and_left_as_it_was(database, read_only):
+    engine = _engine(database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE cases (lawyer TEXT)"))
+    with pytest.raises(CohortError, match="without the tables that canalis cases import makes"):
+        Store(database, read_only=read_only)
+    with engine.begin() as connection:
+        assert sa.inspect(connection).get_table_names() == ["cases"]
+    engine.dispose()
+
+
+def test_reading_what_is_not_there_makes_no_file(tmp_path):
+    with pytest.raises(CohortError, match="found nothing there"):
+        Store(f"sqlite:///{tmp_path / 'none.sqlite'}", read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reading_an_empty_database_is_refused(database):
+    if database.startswith("sqlite:///"):
+        Path(database.removeprefix("sqlite:///")).touch()
+    with pytest.raises(CohortError, match="found one without the tables"):
+        Store(database, read_only=True)
+
+
+def test_a_store_of_a_newer_program_is_not_written(store, database):
+    engine = _engine(database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(CohortError, match="Update canalis"):
+        Store(database)
 
 
 WRITER = """

@@ -3,7 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from canalis.cli import app
 from canalis.errors import ReadError
 from canalis.evaluate import draw_evaluations, evaluate_folders, write_csv
 from canalis.evaluate.overlap import compare_shapes
@@ -64,6 +66,46 @@ def test_folders_are_matched_by_name(tmp_path: Path) -> None:
     assert first.canal_ap_mm == ((12.0, 12.5),)
     draw_evaluations(tmp_path / "all.png", [first, second])
     assert (tmp_path / "all.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_table_and_the_plot_make_the_folders_above_them(tmp_path: Path) -> None:
+    write(tmp_path / "a", ("measurements.json", "segmentation.nii.gz"), ap_mm=12.5, label=14)
+    out, plot = tmp_path / "deep" / "rows.csv", tmp_path / "down" / "all.svg"
+    words = ["evaluate", tmp_path / "a", tmp_path / "a", "--out", out, "--plot", plot]
+    ran = CliRunner().invoke(app, [str(word) for word in words])
+    assert ran.exit_code == 0, ran.output
+    assert out.read_text().startswith("case,")
+    assert plot.is_file()
+
+
+def test_cases_that_only_one_side_holds_are_counted(tmp_path: Path) -> None:
+    for side, cases in (("found", "ab"), ("truth", "acd")):
+        for case in cases:
+            names = ("measurements.json", "segmentation.nii.gz")
+            write(tmp_path / side / case, names, ap_mm=12.5, label=14)
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "found"), str(tmp_path / "truth")])
+    assert ran.exit_code == 0
+    assert ran.stdout.startswith("a: ")
+    assert "1 results without a truth of their name, 2 truths without a result" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "code", "said"),
+    [
+        ("--out", "a", 1, "found a folder"),
+        ("--out", "a/measurements.json/rows.csv", 1, "cannot be written"),
+        ("--plot", "all.doc", 2, "Expected --plot to end in .png, .pdf, .svg"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_told_first(
+    tmp_path: Path, option: str, name: str, code: int, said: str
+) -> None:
+    write(tmp_path / "a", ("measurements.json", "segmentation.nii.gz"), ap_mm=12.5, label=14)
+    words = ["evaluate", tmp_path / "a", tmp_path / "a", option, tmp_path / name]
+    ran = CliRunner().invoke(app, [str(word) for word in words])
+    assert ran.exit_code == code
+    assert ran.stdout == ""
+    assert said in " ".join(ran.stderr.split())
 
 
 def test_folders_without_a_shared_name_are_refused(tmp_path: Path) -> None:

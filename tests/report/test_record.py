@@ -153,7 +153,9 @@ def test_a_refused_scan_is_written_and_read(neck, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "cannot be read as JSON: .* in line 1"),
+        ("[" * 100_000, "cannot be read as JSON"),
+        ('{"schema": 1e999}', "not finite"),
         ("[]", "Expected the schema"),
         ('{"schema": "canalis.measurements/9"}', "canalis.measurements/9"),
         ('{"schema": "canalis.measurements/1", "status": "well"}', "does not hold measurements"),
@@ -163,6 +165,70 @@ def test_what_is_not_measurements_is_refused_by_name(tmp_path, text, words):
     (tmp_path / "measurements.json").write_text(text, encoding="utf-8")
     with pytest.raises(ReadError, match=words):
         read_measurements(tmp_path)
+
+
+def without(record, path):
+    for step in path[:-1]:
+        record = record[step]
+    del record[path[-1]]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("planes",),
+        ("narrowest",),
+        ("levels",),
+        ("ossification",),
+        ("alignment",),
+        ("planes", 1, "canal_ap_mm"),
+        ("ossification", "present"),
+        ("ossification", "max_thickness_mm"),
+        ("alignment", "c2_c7_cobb_deg"),
+    ],
+)
+def test_a_field_that_is_missing_is_named_with_its_file(neck, tmp_path, path):
+    record = written(neck)
+    without(record, path)
+    (tmp_path / "measurements.json").write_text(json.dumps(record), encoding="utf-8")
+    field = ".".join(str(step) for step in path)
+    with pytest.raises(ReadError, match=rf"^{tmp_path}/measurements\.json .*: {field}: Field required"):
+        read_measurements(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("planes",), None, "planes: "),
+        (("planes",), {"C3": 1}, "planes: "),
+        (("planes",), [7], r"planes\.0: "),
+        (("planes", 1, "canal_ap_mm"), "wide", r"planes\.1\.canal_ap_mm: "),
+        (("planes", 1, "level"), "L5", r"planes\.1\.level: Input should be C1 to T2"),
+        (("planes", 1, "level"), "C3/9", r"planes\.1\.level: Input should be C1 to T2"),
+        (("planes", 1, "normal_lps"), None, r"planes\.1\.normal_lps: "),
+        (("planes", 1, "normal_lps"), [0, 1], r"planes\.1\.normal_lps\.2: "),
+        (("planes", 1, "confidence"), float("nan"), "not finite"),
+        (("alignment",), 7, "alignment: "),
+    ],
+)
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_field_of_another_type_is_named(neck, tmp_path, path, value, words, directed):
+    record = written(neck)
+    if not directed:
+        del record["planes"][1]["anteroposterior_lps"]
+    inner = record
+    for step in path[:-1]:
+        inner = inner[step]
+    inner[path[-1]] = value
+    (tmp_path / "measurements.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ReadError, match=words):
+        read_measurements(tmp_path)
+
+
+def test_what_an_editor_puts_before_the_text_does_no_harm(neck, tmp_path):
+    text = json.dumps(written(neck))
+    (tmp_path / "measurements.json").write_text(text, encoding="utf-8-sig")
+    assert read_measurements(tmp_path).status == "measured"
 
 
 def test_a_folder_without_measurements_is_refused(tmp_path):

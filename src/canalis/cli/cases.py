@@ -52,8 +52,9 @@ def list_(database: Database = DEFAULT) -> None:
     from canalis.cohort.store import Store
 
     columns = ("case", "scale", "approach", "violence", "preoperative", "postoperative", "changed")
+    cases = Store(database, read_only=True).list_cases()
     typer.echo("\t".join(columns))
-    for case in Store(database).list_cases():
+    for case in cases:
         cells = ["" if case.get(c) is None else case[c] for c in columns]
         typer.echo("\t".join(f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in cells))
 
@@ -69,7 +70,7 @@ def export(
     from canalis.cohort.exporting import write_cases
     from canalis.cohort.store import Store
 
-    write_cases(Store(database).export_cases(), file, overwrite=overwrite)
+    write_cases(Store(database, read_only=True).export_cases(), file, overwrite=overwrite)
 
 
 @app.command("history")
@@ -82,6 +83,7 @@ def history(
     from canalis.cohort.store import Store
 
     columns = ("at", "who", "case", "field", "old", "new", "why")
+    changes = Store(database, read_only=True).history(case)
     typer.echo("\t".join(columns))
-    for change in Store(database).history(case):
+    for change in changes:
         typer.echo("\t".join("" if change[c] is None else str(change[c]) for c in columns))

@@ -1,5 +1,6 @@
 """`canalis evaluate`: how far results are from the truth."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,14 @@ def evaluate(
     plot: Annotated[Path | None, typer.Option(metavar="PNG", help="Draw all cases here.")] = None,
 ) -> None:
     """Compare results with the truth: overlap, surfaces, canal AP and level names."""
-    from canalis.evaluate import draw_evaluations, evaluate_folders, write_csv
+    from canalis.evaluate import count_unmatched, draw_evaluations, evaluate_folders, write_csv
+    from canalis.evaluate.picture import PICTURES
+    from canalis.result_folder import check_file
 
+    if plot is not None and plot.suffix.lower() not in PICTURES:
+        raise typer.BadParameter(f"Expected --plot to end in {', '.join(PICTURES)}, found {plot.name}.")
+    for wanted in filter(None, (out, plot)):
+        check_file(wanted)
     rows = evaluate_folders(result, truth)
     for row in rows:
         dice, surface, far = row.canal.dice, row.canal.surface_dice, row.canal.hausdorff_95_mm
@@ -23,6 +30,12 @@ def evaluate(
             f"95 % Hausdorff {_shown(far, 2)} mm; ossification Dice {_shown(row.ossification.dice, 3)}; "
             f"canal AP bias {_shown(row.canal_ap_bias_mm, 2)}, error {_shown(row.canal_ap_error_mm, 2)} mm "
             f"on {row.planes} planes; levels wrong {row.levels_wrong}, missing {row.levels_missing}"
+        )
+    no_truth, no_result = count_unmatched(result, truth)
+    if no_truth or no_result:
+        sys.stderr.write(
+            f"canalis: Left out: {no_truth} results without a truth of their name, {no_result} truths "
+            "without a result.\n"
         )
     if out is not None:
         write_csv(out, rows)

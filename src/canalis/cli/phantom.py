@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 OplType = Literal["continuous", "segmental", "mixed", "localized"]
 TYPES: tuple[OplType, ...] = ("continuous", "segmental", "mixed", "localized")
-SPAN = re.compile(rf"({'|'.join(LEVELS)})(?:-({'|'.join(LEVELS)}))?")
+BODIES = LEVELS[1:]  # C1 has none
+SPAN = re.compile(rf"({'|'.join(BODIES)})(?:-({'|'.join(BODIES)}))?")
 
 
 def phantom(
@@ -27,7 +28,10 @@ def phantom(
         str | None, typer.Option("--type", metavar="T", help=f"Type of OPLL: {', '.join(TYPES)}, or none.")
     ] = None,
     levels: Annotated[
-        str | None, typer.Option(metavar="C3-C5[,C6]", help="Bodies that each mass covers.")
+        str | None,
+        typer.Option(
+            metavar="C3-C5[,C6]", help="Bodies that each mass covers; of a localized one that above its disc."
+        ),
     ] = None,
     thickness_mm: Annotated[
         float | None, typer.Option(metavar="X", min=0.5, max=12, help="Greatest thickness of the OPLL, mm.")
@@ -76,7 +80,7 @@ def phantom(
     wanted = Wanted(
         present=False if type_ == "none" else None,
         type=_type(type_),
-        levels=parse_levels(levels),
+        levels=_check_type(_type(type_), parse_levels(levels)),
         thickness_mm=thickness_mm,
         operation=_operation(operation),
     )
@@ -143,11 +147,36 @@ def _operation(name: str | None) -> "OperationKind | None":
 def parse_levels(levels: str | None) -> tuple[tuple[str, ...], ...]:
     """Return the bodies of each mass: ``C3-C5,C6`` is C3, C4 and C5, then C6; wrong usage otherwise."""
     spans = []
-    for part in levels.split(",") if levels else []:
+    free = 0  # the first body that no mass covers yet
+    for part in levels.split(",") if levels is not None else []:
         found = SPAN.fullmatch(part.strip())
-        first = LEVELS.index(found[1]) if found else 0
-        last = LEVELS.index(found[2] or found[1]) if found else -1
-        if last < first:
-            raise typer.BadParameter(f"Expected --levels such as C3-C5,C6 from head to foot, found {levels}.")
-        spans.append(LEVELS[first : last + 1])
+        first = BODIES.index(found[1]) if found else 0
+        last = BODIES.index(found[2] or found[1]) if found else -1
+        if last < first or first < free:
+            raise typer.BadParameter(
+                f"Expected --levels such as C3-C5,C6: of {BODIES[0]} to {BODIES[-1]}, from head to foot and "
+                f"each once, found {levels}."
+            )
+        spans.append(BODIES[first : last + 1])
+        free = last + 1
     return tuple(spans)
+
+
+def _check_type(kind: OplType | None, spans: tuple[tuple[str, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    """Return the bodies of each mass; wrong usage where they cannot be those of the type."""
+    single = [len(span) == 1 for span in spans]
+    possible = {
+        "continuous": (not any(single), "two bodies or more a mass, such as C3-C5"),
+        "segmental": (all(single), "one body a mass, such as C3,C5"),
+        "mixed": (any(single) and not all(single), "a mass of two bodies or more and one of one: C3-C5,C6"),
+        "localized": (
+            all(single) and not {"T1", "T2"} & {span[0] for span in spans},
+            "the body above each disc, C2 to C7, such as C4 for C4/5",
+        ),
+    }
+    if kind is not None and spans:
+        fits, needed = possible[kind]
+        if not fits:
+            told = ",".join(f"{s[0]}-{s[-1]}" if len(s) > 1 else s[0] for s in spans)
+            raise typer.BadParameter(f"Expected --levels of --type {kind} to be {needed}, found {told}.")
+    return spans

@@ -20,13 +20,16 @@ from canalis.cohort.reach import model_reaching, share_reached
 from canalis.cohort.relate import correlate, correlate_given, regress
 from canalis.cohort.repeated import model_times
 from canalis.cohort.result import Result
-from canalis.cohort.wording import listed
+from canalis.cohort.wording import listed, number
 
 MAIN_GROUPINGS: Final = ("approach", "violence")
 """Groupings of the paper's own questions; the others are marked exploratory."""
 
 SHORT_FOLLOW_UP_MONTHS: Final = 12.0
 """Improvement levels off near 9 months; a rate taken before 12 may not be final."""
+
+FAR_RATE_PERCENT: Final = -100.0
+"""A rate below says that a case lost more than it had lacked; the rate has no bound on that side."""
 
 RATE: Final = "improvement_rate_percent"
 PRE: Final = "preoperative_joa"
@@ -372,5 +375,14 @@ def _design_warnings(cohort: Cohort) -> tuple[str, ...]:
     if known and at_full / known >= 0.15:  # a share of 15 % at the top is the usual mark of a ceiling effect
         found.append(
             f"Ceiling: {at_full} of {known} cases reached the full score, where no more can be gained."
+        )
+    rates = cohort.frame[RATE].dropna()
+    far = rates[rates < FAR_RATE_PERCENT].to_numpy(dtype=np.float64)
+    if len(far):
+        found.append(
+            f"Below {number(FAR_RATE_PERCENT, 0)} %: {len(far)} of {len(rates)} improvement rates, down to "
+            f"{number(far.min(), 0)} %; near the full score the rate's denominator is small. Means and "
+            "differences of the rate lean on such cases: look at the change in points and at the "
+            "postoperative score, adjusted."
         )
     return tuple(found)

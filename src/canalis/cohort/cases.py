@@ -258,11 +258,13 @@ def _refuse_shares(frame: pd.DataFrame, columns: dict[int, Column], file: str) -
     for column in columns.values():
         if column.unit != "%" or column.name == "improvement_rate_percent":
             continue
-        known = frame[column.name].dropna()
-        if len(known) > 1 and known.max() <= 1 and known.max() > 0:
+        shares = frame[(frame[column.name] > 0) & (frame[column.name] <= 1)]
+        if len(shares):
+            rows = ", ".join(str(row) for row in shares["row"].head(PROBLEMS_SHOWN))
+            more = f" and {len(shares) - PROBLEMS_SHOWN} more" if len(shares) > PROBLEMS_SHOWN else ""
             raise CohortError(
-                f"Expected percent in {file}, column {column.name}, found no value above {known.max():g}. "
-                f"Multiply "
+                f"Expected percent in {file}, column {column.name}, found "
+                f"{shares[column.name].iloc[0]:g}, which reads as a share, row {rows}{more}. Multiply "
                 "shares by 100."
             )
 

@@ -6,6 +6,7 @@ import pandas as pd
 
 from canalis.cohort.sheet import FORMULA_SIGNS, write_csv
 from canalis.errors import CohortError, OutputError
+from canalis.result_folder import result_file
 
 
 def write_cases(frame: pd.DataFrame, path: Path, *, overwrite: bool = False) -> None:
@@ -35,20 +36,12 @@ def write_cases(frame: pd.DataFrame, path: Path, *, overwrite: bool = False) -> 
         raise CohortError(
             f"Expected a name that ends in .csv or .xlsx, found {path.name}. Choose one of these."
         )
-    partial = path.with_name(f".{path.name}.partial")
-    try:
+    with result_file(path) as beside:
         if path.suffix.lower() == ".csv":
             rows = [[_text(value) for value in row] for row in frame.itertuples(index=False)]
-            partial.write_text(write_csv([str(c) for c in frame.columns], rows), encoding="utf-8-sig")
+            beside.write_text(write_csv([str(c) for c in frame.columns], rows), encoding="utf-8-sig")
         else:
-            _write_workbook(frame, partial)
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"Expected to write {path}, found: {error.strerror}. Choose another place."
-        ) from None
-    finally:
-        partial.unlink(missing_ok=True)
+            _write_workbook(frame, beside)
 
 
 def _text(value: object) -> str:
@@ -71,5 +64,4 @@ def _write_workbook(frame: pd.DataFrame, path: Path) -> None:
             if isinstance(cell.value, str) and cell.value.startswith(FORMULA_SIGNS):
                 cell.data_type = "s"  # text, never a formula
                 cell.quotePrefix = True
-    with path.open("wb") as file:
-        book.save(file)
+    book.save(path)

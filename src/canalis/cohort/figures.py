@@ -21,7 +21,7 @@ from statsmodels.tools.tools import add_constant
 
 from canalis.cohort.analysis import PRE, RATE, Analysis, group_names, groupings_of
 from canalis.cohort.result import CI_LEVEL, Result
-from canalis.cohort.wording import interval, number, p_value, share
+from canalis.cohort.wording import column_words, interval, number, p_value, share
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe M, Ito K. Color universal design, 2008."""
@@ -93,13 +93,16 @@ def _list_figures(analysis: Analysis) -> Iterable[tuple[str, tuple[float, float]
         caption = (
             "Figure 1: Linear regression of the JOA improvement rate on the preoperative JOA score, with "
             "the 95 % band of "
-            "the line (dark) and of single patients (light)."
+            "the line (dark) and of single patients (light); larger dots are several patients."
         )
         yield "figure_1_regression", (5.2, 4.0), partial(_draw_regression, analysis=analysis), caption
-    caption = "Score before and after operation: a line for each pair of scores, as thick as it has patients."
+    caption = (
+        "Score before and after operation: a line for each pair of scores, as thick as it has patients; blue "
+        "where it rose, orange where it fell, purple where it stayed."
+    )
     yield "figure_2_before_after", (4.2, 4.2), partial(_draw_before_after, analysis=analysis), caption
     for grouping in groupings_of(analysis.cohort)[:2]:
-        caption = f"Improvement rate by {grouping.replace('_', ' ')}: patients, mean and its 95 % interval."
+        caption = f"Improvement rate by {column_words(grouping)}: patients, mean and its 95 % interval."
         name = f"figure_3_improvement_by_{grouping}"
         yield name, (4.6, 3.8), partial(_draw_groups, analysis=analysis, grouping=grouping), caption
     rows = _forest_rows(analysis)
@@ -173,13 +176,13 @@ def _draw_groups(axes: Any, analysis: Analysis, grouping: str) -> None:
         mean = float(values.mean())
         error = None if half is None else [[mean - half[0]], [half[1] - mean]]
         axes.errorbar(place + 0.36, mean, yerr=error, fmt="D", color="black", capsize=4, ms=5)
-    counts = [int((frame[grouping] == name).sum()) for name in names]
+    counts = [int(frame.loc[frame[grouping] == name, RATE].notna().sum()) for name in names]
     axes.set_xticks(
         range(len(names)), [f"{name}\n(n = {count})" for name, count in zip(names, counts, strict=True)]
     )
     axes.set_xlim(-0.5, len(names) - 0.3)
     axes.set_ylabel("JOA improvement rate (%)")
-    axes.set_title(f"By {grouping.replace('_', ' ')}; black: mean, 95 % CI", fontsize=9, loc="left")
+    axes.set_title(f"By {column_words(grouping)}; black: mean, 95 % CI", fontsize=9, loc="left")
 
 
 def _side_by_side(values: Any) -> Any:
@@ -204,7 +207,7 @@ def _forest_rows(analysis: Analysis) -> list[tuple[str, Result, Result]]:
             crude = analysis.get(result.id.removesuffix(".adjusted"))
             if crude is not None and crude.ci_low is not None:
                 _, grouping, pair = result.id.replace("improvement_by_", "x.", 1).split(".")[:3]
-                words = f"{grouping}: {pair.replace('_vs_', ' − ')}".replace("_", " ")
+                words = f"{column_words(grouping)}: {pair.replace('_vs_', ' − ')}".replace("_", " ")
                 rows.append((words, crude, result))
     return rows
 
@@ -225,6 +228,7 @@ def _draw_forest(axes: Any, rows: list[tuple[str, Result, Result]]) -> None:
     axes.set_yticks(range(len(rows)), [words for words, *_ in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel("Difference in improvement rate (percentage points)")
+    axes.locator_params(axis="x", nbins=5)
     axes.plot([], [], "s", color=COLOURS[1], mfc="white", label="as it is")
     axes.plot([], [], "s", color=COLOURS[0], label="at the same preoperative score")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

@@ -1,10 +1,16 @@
 """What the results say, in plain sentences that a reader can check against the numbers beside them."""
 
+from typing import Final
+
 from canalis.cohort.analysis import PRE, RATE, Analysis, group_names, groupings_of, overlap_words
 from canalis.cohort.balance import IMBALANCE_SMD
 from canalis.cohort.columns import BY_NAME
 from canalis.cohort.result import ALPHA, Result
 from canalis.cohort.wording import column_words, interval, listed, number, p_value, share
+
+CONFOUNDING: Final = 0.1
+"""Share of a difference that must go with the starting score for it to count as its explanation: the usual
+change of an estimate by 10 %, Maldonado and Greenland, Am J Epidemiol 1993;138:923-936."""
 
 
 def write_findings(analysis: Analysis) -> tuple[str, ...]:
@@ -22,12 +28,16 @@ def write_findings(analysis: Analysis) -> tuple[str, ...]:
 
 def _change(analysis: Analysis) -> list[str]:
     change = analysis.get("joa_change")
-    if change is None or change.estimate is None or change.p is None:
+    if change is None:
         return []
+    if change.estimate is None or change.p is None:
+        return [f"The scores before and after could not be compared: {change.warnings[0]}"]
     before, after = change.groups["before"]["mean"], change.groups["after"]["mean"]
-    way = "rose" if change.estimate > 0 else "fell"
+    tell = f"The score {'rose' if change.estimate > 0 else 'fell'} by"
+    if change.p >= ALPHA:
+        tell = "No change of the score is shown: it differs by"
     return [
-        f"The score {way} by {number(abs(change.estimate), 1)} points, from {number(before, 1)} to "
+        f"{tell} {number(abs(change.estimate), 1)} points, from {number(before, 1)} to "
         f"{number(after, 1)} of "
         f"{analysis.cohort.scale.full:g} (95 % CI {interval(change.ci_low, change.ci_high, 1)}, "
         f"{p_value(change.p)}, "
@@ -100,13 +110,18 @@ def _points(result: Result) -> str:
 def _fallen(crude: Result, adjusted: Result, names: tuple[str, str]) -> list[str]:
     if crude.p is None or adjusted.p is None or crude.p >= ALPHA or adjusted.p < ALPHA:
         return []
+    gone = 1 - (adjusted.estimate or 0.0) / (crude.estimate or 1.0)
+    if gone < CONFOUNDING:
+        return [
+            f"The starting score does not explain the difference between {names[0]} and {names[1]} patients: "
+            "adjusting leaves its size and widens its interval, so that chance is no longer ruled out."
+        ]
     tell = (
         f"Between {names[0]} and {names[1]} patients no difference is shown that is not a difference in "
         f"where "
         "they started"
     )
-    gone = 1 - (adjusted.estimate or 0.0) / (crude.estimate or 1.0)
-    if 0 < gone < 1:
+    if gone < 1:
         tell += f": {number(100 * gone, 0)} % of it goes with the starting score, the rest is within chance"
     return [tell + "."]
 
@@ -138,7 +153,7 @@ def _starting_score(analysis: Analysis) -> list[str]:
     ):
         return []
     r, g = share(rate.estimate), share(gain.estimate)
-    if rate.p < ALPHA <= gain.p:
+    if rate.p < ALPHA <= gain.p and rate.estimate > 0:
         tell = (
             "No dependence of the points gained on the starting score is shown "
             f"(r = {g}, 95 % CI {interval(gain.ci_low, gain.ci_high, as_share=True)}, {p_value(gain.p)}); "
@@ -191,22 +206,15 @@ def _reached(analysis: Analysis) -> list[str]:
         f"gained {points:g} points or more, the least change that patients noticed in 75 degenerative cases "
         f"operated from behind."
     )
-    few = next(
-        (
-            r
-            for r in analysis.results
-            if r.id.startswith("mcid_reached.") and "Few events" in " ".join(r.warnings)
-        ),
-        None,
-    )
-    return (
-        [tell]
-        if few is None
-        else [
-            tell,
-            f"The logistic model of reaching it: {few.warnings[-1][0].lower()}{few.warnings[-1][1:]}.",
-        ]
-    )
+    model = analysis.get(f"mcid_reached.{PRE}")
+    if model is None or (model.estimate is not None and "Few events" not in " ".join(model.warnings)):
+        return [tell]
+    if model.estimate is None:
+        return [tell, f"The logistic model of reaching it could not be made: {model.reasons['estimate']}."]
+    return [
+        tell,
+        f"The logistic model of reaching it: {model.warnings[-1][0].lower()}{model.warnings[-1][1:]}.",
+    ]
 
 
 def _power(analysis: Analysis) -> list[str]:

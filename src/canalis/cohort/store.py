@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.dialects import postgresql, sqlite
 
 from canalis.cohort.cases import CaseTable
@@ -30,6 +32,9 @@ WAIT_SECONDS: Final = 60
 
 BATCH: Final = 500
 """Cases read and locked at a time."""
+
+STORE_TABLES: Final = frozenset({"alembic_version", "cases", "changes"})
+"""Tables that a store of any revision has."""
 
 Facts = dict[tuple[str, ...], Any]
 """("cases", field), ("scores", occasion, item) or ("imaging", field) to its value."""
@@ -60,21 +65,28 @@ class Store:
     ----------
     url : str
         As SQLAlchemy takes it: ``sqlite:///cases.sqlite`` or ``postgresql://user@host/name``.
+    read_only : bool
+        Change nothing in the database: neither make it nor bring its tables up to date.
 
     Raises
     ------
     CohortError
-        If the URL cannot be read or the database cannot be reached.
+        If the URL cannot be read, the database cannot be reached, or it holds something else.
     MissingExtraError
         If PostgreSQL is named and its driver is not installed.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
-        with self._errors(), self._engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-            upgrade(connection)
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
+        self._engine = _engine(url, read_only=read_only)
+        if read_only:
+            _refuse_missing_file(self._engine.url)
+        make_sure = _check if read_only else _make_ready
+        try:
+            with self._errors(), self._engine.begin() as connection:
+                make_sure(connection)
+        except CohortError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close every connection."""
@@ -170,7 +182,7 @@ class Store:
             ) from None
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str, *, read_only: bool = False) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError:
@@ -195,8 +207,8 @@ def _engine(url: str) -> sa.Engine:
         ) from None
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _leave_transactions_to_us)
-        sa.event.listen(engine, "begin", _begin_as_writer)
-    return engine
+        sa.event.listen(engine, "begin", _begin_as_reader if read_only else _begin_as_writer)
+    return engine.execution_options(postgresql_readonly=True) if read_only else engine
 
 
 def _leave_transactions_to_us(connection: Any, record: object) -> None:
@@ -206,6 +218,39 @@ def _leave_transactions_to_us(connection: Any, record: object) -> None:
 
 def _begin_as_writer(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_as_reader(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("PRAGMA query_only = ON")
+    connection.exec_driver_sql("BEGIN")
+
+
+def _refuse_missing_file(url: sa.URL) -> None:
+    """Refuse a SQLite file that is not there: connecting would make it."""
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        raise CohortError(
+            f"Expected a database of cases at {url.database}, found nothing there. Make one with "
+            "canalis cases import, or correct --database."
+        )
+
+
+def _make_ready(connection: sa.Connection) -> None:
+    """Make the store's tables in an empty database, or bring them up to date."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+    if sa.inspect(connection).get_table_names():
+        _check(connection)
+    upgrade(connection)
+
+
+def _check(connection: sa.Connection) -> None:
+    """Refuse a database that is not the store's."""
+    if not set(sa.inspect(connection).get_table_names()) >= STORE_TABLES:
+        name = connection.engine.url.render_as_string(hide_password=True)
+        raise CohortError(
+            f"Expected a database of cases at {name}, found one without the tables that canalis cases "
+            "import makes. Nothing was changed. Correct --database."
+        )
 
 
 def upgrade(connection: sa.Connection, revision: str = "head") -> None:
@@ -222,7 +267,13 @@ def upgrade(connection: sa.Connection, revision: str = "head") -> None:
         config = Config()
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        try:
+            command.upgrade(config, revision)
+        except CommandError:
+            raise CohortError(
+                "Expected a database of cases of this version of canalis or an older one, found a newer "
+                "one's. Update canalis, or correct --database."
+            ) from None
 
 
 def score_column(occasion: str, item: str) -> str:

@@ -8,6 +8,7 @@ from canalis.cohort.joa import SCALES
 from canalis.cohort.schema import SCHEMA
 from canalis.cohort.sheet import write_csv
 from canalis.errors import CohortError, OutputError
+from canalis.result_folder import result_file
 
 FURTHER: Final = (
     ("preoperative_<item>, postoperative_<item>", "a score item by item, instead of its total or beside it"),
@@ -44,19 +45,15 @@ def write_template(path: Path) -> None:
     """
     if path.exists():
         raise OutputError(f"Expected no file at {path} yet, found one. Choose another name.")
-    try:
+    if path.suffix.lower() not in (".csv", ".xlsx"):
+        raise CohortError(
+            f"Expected a name that ends in .csv or .xlsx, found {path.name}. Choose one of these."
+        )
+    with result_file(path) as beside:
         if path.suffix.lower() == ".csv":
-            path.write_text(write_csv([column.name for column in COLUMNS], []), encoding="utf-8-sig")
-        elif path.suffix.lower() == ".xlsx":
-            _write_workbook(path)
+            beside.write_text(write_csv([column.name for column in COLUMNS], []), encoding="utf-8-sig")
         else:
-            raise CohortError(
-                f"Expected a name that ends in .csv or .xlsx, found {path.name}. Choose one of these."
-            )
-    except OSError as error:
-        raise OutputError(
-            f"Expected to write {path}, found: {error.strerror}. Choose another place."
-        ) from None
+            _write_workbook(beside)
 
 
 def _write_workbook(path: Path) -> None:

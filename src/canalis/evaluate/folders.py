@@ -12,6 +12,7 @@ from canalis.evaluate.overlap import Overlap, compare_shapes
 from canalis.labels import ANATOMICAL_CANAL, OSSIFICATION, VERTEBRA_LABELS
 from canalis.read.nifti import read_label_map
 from canalis.report.record import read_record
+from canalis.result_folder import result_file
 from canalis.volume import Mask
 
 RECORDS: Final = ("measurements.json", "truth.json")
@@ -98,8 +99,8 @@ def evaluate_folders(result: Path, truth: Path) -> list[Evaluation]:
     """Compare one result, or every folder of results with the truth of the same name."""
     if _first(result, RECORDS):
         return [evaluate_folder(result, truth)]
-    names = sorted(f.name for f in result.iterdir() if _first(f, RECORDS)) if result.is_dir() else []
-    shared = [name for name in names if _first(truth / name, RECORDS)]
+    names = _cases(result)
+    shared = sorted(names & _cases(truth))
     if not shared:
         raise ReadError(
             f"Expected a result in {result}, or folders named as those of {truth}, found {len(names)} "
@@ -108,10 +109,29 @@ def evaluate_folders(result: Path, truth: Path) -> list[Evaluation]:
     return [evaluate_folder(result / name, truth / name) for name in shared]
 
 
+def count_unmatched(result: Path, truth: Path) -> tuple[int, int]:
+    """Return how many results have no truth of their name, and how many truths no result.
+
+    Parameters
+    ----------
+    result, truth : Path
+        As for `evaluate_folders`.
+    """
+    if _first(result, RECORDS):
+        return 0, 0
+    found, true = _cases(result), _cases(truth)
+    return len(found - true), len(true - found)
+
+
+def _cases(folder: Path) -> set[str]:
+    """Return the names of the folders that hold a record."""
+    return {inner.name for inner in folder.iterdir() if _first(inner, RECORDS)} if folder.is_dir() else set()
+
+
 def write_csv(path: Path, evaluations: list[Evaluation]) -> None:
-    """Write a row a case."""
+    """Write a row a case, the file whole or not at all."""
     rows = [_flat(evaluation) for evaluation in evaluations]
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with result_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
@@ -153,8 +173,6 @@ def _answers(folder: Path) -> _Answers:
             if plane["level"] and plane["part"] != "worst" and plane["canal_ap_mm"] is not None
         }
         return _Answers(bool(record["levels"]["sure"]), lengths)
-    except ReadError as error:
-        raise ReadError(f"In {folder}: {error}") from None
     except (KeyError, TypeError, ValueError):
         raise ReadError(
             f"Expected levels, and planes with level, part and canal_ap_mm, in {path}, found others. "

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from canalis.evaluate.folders import Evaluation
+from canalis.result_folder import result_file
 
 SHARES: Final = (
     ("canal\nDice", lambda e: e.canal.dice),
@@ -17,6 +18,7 @@ DISTANCES: Final = (
     ("canal", lambda e: e.canal.hausdorff_95_mm),
     ("ossification", lambda e: e.ossification.hausdorff_95_mm),
 )
+PICTURES: Final = (".png", ".pdf", ".svg")
 LIMIT: Final = 1.96  # standard deviations: Bland and Altman 1986
 
 
@@ -45,7 +47,8 @@ def draw_evaluations(path: Path, evaluations: list[Evaluation]) -> None:
         sum(getattr(e, name) for e in evaluations) for name in ("levels_wrong", "levels_missing")
     )
     figure.suptitle(f"{len(evaluations)} cases; levels named wrong {wrong}, missing {missing}", fontsize=10)
-    figure.savefig(path, dpi=130)
+    with result_file(path) as beside:
+        figure.savefig(beside, dpi=130)
 
 
 def _strips(axes: Any, columns: tuple[tuple[str, Any], ...], evaluations: list[Evaluation]) -> None:

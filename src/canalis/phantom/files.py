@@ -15,6 +15,7 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from canalis import __version__
 from canalis.errors import GeometryError
 from canalis.measurement.measurements import Measurements
+from canalis.phantom.asked import check_asked
 from canalis.phantom.ossification import Wanted
 from canalis.phantom.phantom import make_phantom
 from canalis.report.label_map import swap_lps_ras, write_label_map
@@ -84,11 +85,15 @@ def write_phantoms(
     ------
     OutputError
         If a folder holds a phantom already, or cannot be written.
+    MeasurementError
+        If a seed's neck cannot have what is wanted.
     """
 
     def draw(seed: int) -> KnownScan:
         made = make_phantom(seed, wanted=wanted, pixel_mm=voxel_mm[0], slice_mm=voxel_mm[1])
-        return KnownScan(made.volume, made.mask, made.truth)
+        truth = made.truth
+        check_asked(truth, wanted, seed)
+        return KnownScan(made.volume, made.mask, truth)
 
     write_each(
         folders, draw, "Drawing phantoms", file_format=file_format, overwrite=overwrite, progress=progress

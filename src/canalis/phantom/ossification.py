@@ -94,6 +94,7 @@ def plan_growths(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[
 
 def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Growth, ...]:
     kind = wanted.type or TYPES[rng.choice(len(TYPES), p=TYPE_SHARES)]
+    localized = kind == "localized" and (wanted.type is not None or not wanted.levels)
     spans = wanted.levels or _spans(rng, kind)
     look = _draw_faint(rng) if wanted.faint else draw_density(rng)
     thickest = wanted.thickness_mm or _thickness(rng)
@@ -103,9 +104,7 @@ def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Gr
     fused = rng.random() < FUSED_SHARE
     masses = []
     for number, span in enumerate(spans):
-        low, high = _ends(
-            rng, neck, span, localized=kind == "localized" or len(span) == 0, near=wanted.near_boundary
-        )
+        low, high = _ends(rng, neck, span, localized=localized, near=wanted.near_boundary)
         share = 1.0 if number == 0 else float(rng.uniform(0.45, 1.0))
         masses.append(
             _one_mass(
@@ -119,7 +118,7 @@ def _plan_opll(rng: np.random.Generator, neck: Neck, wanted: Wanted) -> tuple[Gr
                 exact=bool(wanted.thickness_mm),
             )
         )
-    if fused and kind != "localized":
+    if fused and not localized:
         masses = [_fused(rng, mass) for mass in masses]
     return tuple(masses)
 

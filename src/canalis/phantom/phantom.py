@@ -14,6 +14,7 @@ from canalis.labels import (
     VERTEBRA_WITHOUT_LEVEL,
 )
 from canalis.measurement.measurements import Measurements
+from canalis.phantom.asked import has_wanted_type
 from canalis.phantom.growth import Growth
 from canalis.phantom.neck import Neck
 from canalis.phantom.operations import operated, plan_operation
@@ -27,6 +28,7 @@ from canalis.phantom.truth import truth_of
 from canalis.volume import Acquisition, Mask, Volume
 
 MARGIN_MM = 4.0
+DRAWS = 20  # of growths, until they are of the type and levels wanted
 ANY = Wanted()
 
 
@@ -133,8 +135,8 @@ def draw_phantom(seed: int, *, neck: Neck, scanner: Scanner, wanted: Wanted = AN
         The same for the same arguments.
     """
     _, _, growing, tissue, noise = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(5))
-    growths = plan_growths(growing, neck, wanted)
     z, y, x = scanner.places()
+    growths = _wanted_growths(growing, neck, wanted, ends_z_mm=(float(z[0]), float(z[-1])))
     low = np.array([x[0], y[0], z[0]]) - MARGIN_MM
     high = np.array([x[-1], y[-1], z[-1]]) + MARGIN_MM
     around = plan_surroundings(tissue, neck, low, high)
@@ -147,6 +149,21 @@ def draw_phantom(seed: int, *, neck: Neck, scanner: Scanner, wanted: Wanted = AN
     return Phantom(
         Volume(hu, scanner.affine, acquisition), drawn.structure, drawn.level, neck, growths, scanner
     )
+
+
+def _wanted_growths(
+    rng: np.random.Generator, neck: Neck, wanted: Wanted, *, ends_z_mm: tuple[float, float]
+) -> tuple[Growth, ...]:
+    """Return growths of the type and levels wanted: where tapering ends miss a body, drawn again."""
+    neck = operated(neck, None)  # the same masses before and after
+    for _ in range(DRAWS):
+        growths = plan_growths(rng, neck, wanted)
+        if wanted.type is None and not wanted.levels:
+            break
+        truth = truth_of(neck, growths, low_z_mm=ends_z_mm[0], high_z_mm=ends_z_mm[1])
+        if has_wanted_type(truth, wanted):
+            break
+    return growths
 
 
 def _blanked(hu: NDArray[np.int16], scanner: Scanner, neck: Neck) -> NDArray[np.int16]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from canalis.phantom.asked import check_asked
 from canalis.phantom.files import Format, KnownScan, write_each
 from canalis.phantom.ossification import Wanted
 from canalis.phantom.planted import Planted, Site, plan_masses, plant
@@ -44,15 +45,15 @@ def write_planted_scans(
     OutputError
         If a folder holds a phantom already, or cannot be written.
     MeasurementError
-        If a wanted body is not wholly in the scan.
+        If a wanted body is not wholly in the scan, or the scan cannot have what is wanted.
     """
 
     def draw(seed: int) -> KnownScan:
         shape, grain = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
         planted = plant(site, plan_masses(shape, site, wanted), grain)
-        return KnownScan(
-            planted.volume, planted.mask, truth_of_planted(planted), planting=_planting(planted, seed)
-        )
+        truth = truth_of_planted(planted)
+        check_asked(truth, wanted, seed)
+        return KnownScan(planted.volume, planted.mask, truth, planting=_planting(planted, seed))
 
     write_each(folders, draw, "Planting", file_format=file_format, overwrite=overwrite, progress=progress)
 

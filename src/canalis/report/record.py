@@ -10,12 +10,13 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from canalis.errors import MeasurementError, ReadError
+from canalis.labels import LEVELS, disc_name
 from canalis.measurement.measurements import PLANE_NUMBERS, Measurements, PlaneMeasurement
 from canalis.volume import Acquisition, Volume, slices_first
 
@@ -170,9 +171,9 @@ def read_measurements(path: str | Path) -> Measurements:
     Raises
     ------
     ReadError
-        If there is no such file, or it does not hold measurements of this schema.
+        If there is no such file, or it does not hold measurements of this schema; names the field.
     """
-    return _parse(read_record(path), Path(path).name)
+    return _parse(read_record(path), _file_of(path))
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
@@ -188,44 +189,89 @@ def read_record(path: str | Path) -> dict[str, Any]:
     dict
         The JSON's object, its schema checked.
     """
-    path = Path(path)
-    file = path / JSON_NAME if path.is_dir() else path
+    file = _file_of(path)
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
     except FileNotFoundError:
+        raise ReadError(f"Expected {JSON_NAME} in {path}, found none. Give the folder of a result.") from None
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise ReadError(f"{file} cannot be read as JSON: {type(error).__name__}. Measure again.") from None
+    except json.JSONDecodeError as error:
         raise ReadError(
-            f"Expected {JSON_NAME} in {path.name}, found none. Give the folder of a result."
+            f"{file} cannot be read as JSON: {error.msg} in line {error.lineno}. Copy it again, or measure "
+            "again."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ReadError(
-            f"{file.name} cannot be read as JSON: {type(error).__name__}. Measure again."
-        ) from None
+    except ValueError:
+        raise ReadError(f"{file} holds a number that is not finite. Measure again.") from None
     found = record.get("schema") if isinstance(record, dict) else None
     if found != SCHEMA:
-        raise ReadError(f"Expected the schema {SCHEMA}, found {found!r} in {file.name}. Measure again.")
+        raise ReadError(f"Expected the schema {SCHEMA}, found {found!r} in {file}. Measure again.")
     return dict(record)
 
 
-def _parse(record: dict[str, Any], name: str) -> Measurements:
+def _file_of(path: str | Path) -> Path:
+    """Return the JSON that is meant by a file or by a result's folder."""
+    return Path(path) / JSON_NAME if Path(path).is_dir() else Path(path)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def _parse(record: dict[str, Any], file: Path) -> Measurements:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        return TypeAdapter(Measurements).validate_python(_without_gaps(record))
+        measurements = TypeAdapter(Measurements).validate_python(_without_gaps(record))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        wrong = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    else:
+        wrong = next(_wrong_fields(record), "")
+    if wrong:
         raise ReadError(
-            f"{name} does not hold measurements: {where}: {first['msg']}. Measure again."
-        ) from None
+            f"{file} does not hold measurements: {wrong}. Measure again, or undo what was edited."
+        )
+    return measurements
+
+
+def _wrong_fields(record: dict[str, Any]) -> Iterator[str]:
+    """Give each answer that is not even null, and each level that is none, of a record of the right types."""
+    answers = {"ossification": OSSIFICATION_ANSWERS, "alignment": ALIGNMENT_ANSWERS}
+    for part in ("planes", "narrowest", "warnings", *answers):
+        if part not in record:
+            yield f"{part}: Field required"
+    for part, names in answers.items():
+        yield from (f"{part}.{name}: Field required" for name in names if name not in record.get(part, names))
+    known = {None, *LEVELS, *map(disc_name, LEVELS[:-1])}
+    for index, plane in enumerate(record.get("planes", ())):
+        yield from (f"planes.{index}.{name}: Field required" for name in PLANE_NUMBERS if name not in plane)
+        if plane["level"] not in known:
+            yield f"planes.{index}.level: Input should be {LEVELS[0]} to {LEVELS[-1]}, or a disc such as C3/4"
 
 
 def _without_gaps(record: dict[str, Any]) -> dict[str, Any]:
     """Give a plane that lacks its AP direction the body's, laid into the plane."""
-    planes = [
-        {"anteroposterior_lps": _backwards_in_plane(plane.get("normal_lps", (0.0, 0.0, 1.0))), **plane}
-        for plane in record.get("planes", ())
-    ]
-    return {**record, "planes": planes}
+    planes = record.get("planes")
+    if not isinstance(planes, list):
+        return record
+    return {**record, "planes": [_with_direction(plane) for plane in planes]}
+
+
+def _with_direction(plane: Any) -> Any:
+    if not isinstance(plane, dict) or "anteroposterior_lps" in plane:
+        return plane
+    normal = plane.get("normal_lps")
+    if (
+        not isinstance(normal, list)
+        or len(normal) != 3
+        or not all(isinstance(n, int | float) for n in normal)
+    ):
+        return plane  # told as wrong by who checks the types
+    return {"anteroposterior_lps": _backwards_in_plane((normal[0], normal[1], normal[2])), **plane}
 
 
 def _backwards_in_plane(normal: tuple[float, float, float]) -> tuple[float, float, float]:

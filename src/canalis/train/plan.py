@@ -144,6 +144,8 @@ def read_plan(path: Path) -> Plan:
         raise ModelError(f"Expected a training plan, found no file {path}. Give a TOML file.") from None
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"Expected TOML in {path}: {error}.") from None
+    except (IsADirectoryError, UnicodeDecodeError):
+        raise ModelError(f"Expected TOML in {path}, found something else. Give a TOML file.") from None
     known = {f.name for f in fields(Plan)}
     if unknown := sorted(set(record) - known):
         raise ModelError(
