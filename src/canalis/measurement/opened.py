@@ -37,8 +37,8 @@ of an arch is 2 to 5)."""
 NEAR_MM = 1.5  # behind the canal's edge that a standing lamina is: its cortex is the edge
 LAMINA_QUARTILE = 75.0  # of the heights over which bone stands along the rays: that of a whole lamina
 LEAST_LAMINA_SHARE = 0.6
-"""Of a body's height that a whole lamina stands over at least: where most of it was taken away the rays do not
-tell. On 160 levels of 20 validation necks it stands over 0.69 to 1.5 along three quarters of them."""
+"""Of a body's height that a whole lamina stands over at least: where most of it was taken away the rays do
+not tell. On 160 levels of 20 validation necks it stands over 0.69 to 1.5 along three quarters of them."""
 WHOLLY_SEEN_SHARE = 0.9  # of the height in which a lamina may stand: beyond a scan's end none is seen
 CUT_SHARE = 0.3  # of a whole lamina's height: over less there is a cut, or an island of a label
 LEAST_CUT_MM = 1.0  # a network closes most of a cut of 3 mm and more; a whole lamina shows none
@@ -155,7 +155,7 @@ def _standing(
 
 
 def _hardly(standing: NDArray[np.int_], least: float) -> Bools:
-    """Return along which rays bone stands over hardly any of a lamina's height, which is ``least`` or more."""
+    """Return along which rays bone stands over hardly any of a lamina's height: ``least`` or more."""
     return np.asarray(standing < CUT_SHARE * max(float(np.percentile(standing, LAMINA_QUARTILE)), least))
 
 

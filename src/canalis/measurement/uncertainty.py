@@ -78,11 +78,11 @@ FITTED_NETWORK: Mapping[str, float] = {
     "k_line_distance_mm": 0.6,
 }
 """The same where the outline is a network's: fitted by bench/calibration.py on 301 validation necks, 229 of
-them with ossification (670 planes). The greatest ratio is that of the worst plane, and so is its interval: the
-factor of the ratio holds 96 % of planes and 94 % of greatest ratios, where a smaller one would hold 95 and 90.
-The narrowest place is the least of many planes: it is chosen where residual AP comes out too small, so that
-the plane's own interval held it on 80 necks of 100 (docs/decisions/0090); its factor keeps its ratio to that
-of residual AP, with which it held 97 % of 121 necks more."""
+them with ossification (670 planes). The greatest ratio is that of the worst plane, and so is its interval:
+the factor of the ratio holds 96 % of planes and 94 % of greatest ratios, where a smaller one would hold 95
+and 90. The narrowest place is the least of many planes: it is chosen where residual AP comes out too small,
+so that the plane's own interval held it on 80 necks of 100 (docs/decisions/0090); its factor keeps its ratio
+to that of residual AP, with which it held 97 % of 121 necks more."""
 
 
 @dataclass(frozen=True, slots=True)
