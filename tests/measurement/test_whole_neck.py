@@ -68,5 +68,16 @@ def test_the_narrowest_place_is_less_sure_than_another_plane_and_its_plane_says_
     wider = FITTED["narrowest_residual_ap_mm"] / FITTED["residual_ap_mm"]
     assert wider > 2
     assert narrowest_interval_mm(0.5, soft=False) == pytest.approx(0.5 * wider)
-    others = [p.uncertainty["residual_ap_mm"] for p in measured.planes if p is not least]
+    others = [
+        p.uncertainty["residual_ap_mm"] for p in measured.planes if p is not least and p.part != "worst"
+    ]
     assert measured.narrowest.uncertainty > 1.5 * np.median(others)
+
+
+def test_the_worst_place_is_chosen_too_and_no_surer_of_its_residual_ap(make_neck):
+    growth = Growth(body_top(1) - 4, body_top(1) + BODY_MM, 4.0)
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(growth,))))
+    worst = measured.planes[-1]
+    assert worst.part == "worst"
+    others = [p.uncertainty["residual_ap_mm"] for p in measured.planes[:-1]]
+    assert worst.uncertainty["residual_ap_mm"] > 1.5 * np.median(others)

@@ -60,7 +60,7 @@ def zone_at(zones: tuple[Zone, ...], along_mm: float) -> Zone | None:
 def with_narrowest(
     planes: tuple[PlaneMeasurement, ...], *, soft: bool
 ) -> tuple[tuple[PlaneMeasurement, ...], Narrowest]:
-    """Return the least residual AP of all planes, and the planes with its interval on the one where it lies.
+    """Return the least residual AP of all planes, and the planes with its interval where places were chosen.
 
     Parameters
     ----------
@@ -72,7 +72,8 @@ def with_narrowest(
     Returns
     -------
     planes : tuple of PlaneMeasurement
-        The one of the least wider in its interval of residual AP: a number stands with one error everywhere.
+        That of the least and the worst place wider in their intervals of residual AP: either is chosen for
+        being narrow, and a number stands with one error everywhere.
     narrowest : Narrowest
         None throughout where no plane has a residual AP.
     """
@@ -80,12 +81,19 @@ def with_narrowest(
     if not held:
         return planes, Narrowest(None, None, None, None)
     least = min(held, key=lambda plane: (plane.residual_ap_mm or 0.0, plane.part == "worst"))
-    half = least.uncertainty.get("residual_ap_mm")
-    interval = None if half is None else narrowest_interval_mm(half, soft=soft)
-    if interval is not None:
-        wider = replace(least, uncertainty=least.uncertainty | {"residual_ap_mm": interval})
-        planes = tuple(wider if plane is least else plane for plane in planes)
-    return planes, Narrowest(least.residual_ap_mm, interval, least.level, least.part)
+    planes = tuple(
+        _as_chosen(plane, soft=soft) if plane is least or plane.part == "worst" else plane for plane in planes
+    )
+    half = _as_chosen(least, soft=soft).uncertainty.get("residual_ap_mm")
+    return planes, Narrowest(least.residual_ap_mm, half, least.level, least.part)
+
+
+def _as_chosen(plane: PlaneMeasurement, *, soft: bool) -> PlaneMeasurement:
+    half = plane.uncertainty.get("residual_ap_mm")
+    if half is None:
+        return plane
+    wider = {"residual_ap_mm": narrowest_interval_mm(half, soft=soft)}
+    return replace(plane, uncertainty=plane.uncertainty | wider)
 
 
 def summarize_ossification(
