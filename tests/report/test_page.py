@@ -137,10 +137,10 @@ def test_a_warning_of_several_places_stands_by_the_row_of_each(neck):
     message = "Not sure whether low masses at C3, C4/5 are OPLL."
     warning = ScanWarning("ossification-unsure", message, places=("C3", "C4/5"))
     text = page_of(neck, replace(neck.measurements, warnings=(warning,)))
-    assert text.count(message) == 4  # under the headline, in two rows, in the list
-    for level, part, after in (("C3", "body", "C3/4"), ("C4/5", "disc", "C5")):
+    assert text.count(message) == 3  # under the headline, in its first row, in the list
+    for level, part, said, after in (("C3", "body", message, "C3/4"), ("C4/5", "disc", "as at C3.", "C5")):
         row = text.index(f'<th class="level">{level} <small>{part}')
-        assert row < text.index(f"{level}: {message}") < text.index(f'<th class="level">{after} ')
+        assert row < text.index(f"{level}: {said}") < text.index(f'<th class="level">{after} ')
 
 
 def test_what_was_left_unread_is_in_the_list_and_not_under_the_headline(neck):

@@ -53,7 +53,7 @@ def _narrow(measurements: Measurements) -> Fact:
     ]
     known = [(level, size) for level, size in sizes if size is not None]
     if not known:
-        return Fact(name, f"{DASH} not measured")
+        return Fact(name, DASH, "not measured")
     below = [f"{level} ({number(size)} mm)" for level, size in known if size < NARROW_CANAL_MM]
     nowhere = "nowhere" if len(known) == len(sizes) else "nowhere that was measured"
     return Fact(name, join(below) or nowhere)
@@ -86,11 +86,11 @@ def _ordinal(percentile: float) -> str:
 def _extent(ossification: Ossification) -> list[Fact]:
     at_least = "at least: it touches the edge of the scan" if ossification.at_scan_edge else ""
     return [
-        Fact("OPLL length", _measured(ossification, "length_mm", "mm", 0), at_least),
-        Fact("OPLL volume", _measured(ossification, "volume_mm3", "mm³", 0), at_least),
-        Fact("OPLL width", _measured(ossification, "width_mm", "mm", 1)),
+        _measured("OPLL length", ossification, "length_mm", "mm", 0, note=at_least),
+        _measured("OPLL volume", ossification, "volume_mm3", "mm³", 0, note=at_least),
+        _measured("OPLL width", ossification, "width_mm", "mm", 1),
         Fact("Levels involved", _levels_involved(ossification)),
-        Fact("Reaches C2", _answer(ossification.reaches_c2, ossification.reasons.get("reaches_c2", ""))),
+        _answer("Reaches C2", ossification.reaches_c2, ossification.reasons.get("reaches_c2", "")),
         Fact("OP-index", _op_index(ossification)),
     ]
 
@@ -106,24 +106,24 @@ def _op_index(ossification: Ossification) -> str:
     return f"{ossification.op_index} (grade {ossification.op_grade}){beside}"
 
 
-def _answer(value: bool | None, reason: str) -> str:
-    return f"{DASH} {reason}".strip() if value is None else "yes" if value else "no"
+def _answer(said: str, value: bool | None, reason: str) -> Fact:
+    return Fact(said, DASH, reason) if value is None else Fact(said, "yes" if value else "no")
 
 
 def _alignment(alignment: Alignment) -> list[Fact]:
-    k_line = alignment.k_line or DASH
-    distance = _measured(alignment, "k_line_distance_mm", "mm", 1)
-    crossed = "" if alignment.k_line_distance_mm is None else f"negative when crossed, {SUPINE}"
-    lordosis = "" if alignment.c2_c7_cobb_deg is None else f"lordosis positive, {SUPINE}"
+    crossed, lordosis = f"negative when crossed, {SUPINE}", f"lordosis positive, {SUPINE}"
     return [
-        Fact("K-line (C2–C7)", k_line, alignment.reasons.get("k_line", SUPINE)),
-        Fact("Distance to K-line", distance, crossed),
-        Fact("C2–C7 Cobb angle", _measured(alignment, "c2_c7_cobb_deg", "°", 0), lordosis),
+        Fact("K-line (C2–C7)", alignment.k_line or DASH, alignment.reasons.get("k_line", SUPINE)),
+        _measured("Distance to K-line", alignment, "k_line_distance_mm", "mm", 1, note=crossed),
+        _measured("C2–C7 Cobb angle", alignment, "c2_c7_cobb_deg", "°", 0, note=lordosis),
     ]
 
 
-def _measured(source: Ossification | Alignment, name: str, unit: str, decimals: int) -> str:
+def _measured(
+    said: str, source: Ossification | Alignment, name: str, unit: str, decimals: int, *, note: str = ""
+) -> Fact:
+    """Return a value with its error and a note, or a dash with the reason."""
     value = getattr(source, name)
     if value is None:
-        return f"{DASH} {source.reasons.get(name, 'not measured')}"
-    return with_error(value, source.uncertainty.get(name), unit, decimals=decimals)
+        return Fact(said, DASH, source.reasons.get(name, "not measured"))
+    return Fact(said, with_error(value, source.uncertainty.get(name), unit, decimals=decimals), note)

@@ -112,9 +112,8 @@ def _name_levels(picture: Drawing, image: SagittalImage, planes: Sequence[PlaneM
             x, y = image.to_picture(plane_of(measured).to_lps(np.array(0.0), np.array(front)))
             if 0 < y < picture.height_mm:
                 size = 3.2 * picture.type_mm
-                picture.text(
-                    max(x, 3 * size), y + size / 3, measured.level, size=size, anchor="end", bold=True
-                )
+                base = min(y + size / 3, picture.height_mm - size / 2)
+                picture.text(max(x, 3 * size), base, measured.level, size=size, anchor="end", bold=True)
 
 
 def draw_axial(volume: Volume, mask: Mask, measured: PlaneMeasurement, *, lines: bool) -> Drawing:

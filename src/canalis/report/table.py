@@ -73,8 +73,8 @@ def make_table(measurements: Measurements) -> Table:
     Parameters
     ----------
     measurements : Measurements
-        Whose planes are listed head to foot, the worst place last. A warning stands under the
-        first row of each level that it concerns, one of the greatest ratio under the worst place. Where
+        Whose planes are listed head to foot, the worst place last. A warning stands under the first row
+        of each level that it concerns, in full once; one of the greatest ratio under the worst place. Where
         contrast may have been taken for ossification there is no worst place.
 
     Returns
@@ -83,6 +83,7 @@ def make_table(measurements: Measurements) -> Table:
     """
     table = Table()
     said: set[tuple[ScanWarning, str | None]] = set()
+    first: dict[ScanWarning, str] = {}
     contrast = may_be_contrast(measurements)
     for plane in measurements.planes:
         if contrast and plane.part == "worst":
@@ -90,9 +91,10 @@ def make_table(measurements: Measurements) -> Table:
         of_level = [w for w in measurements.warnings if _concerns(w, plane) and (w, plane.level) not in said]
         said.update((w, plane.level) for w in of_level)
         cells = tuple(_cell(table, plane, column) for column in COLUMNS)
-        table.rows.append(
-            Row(plane.level or "no name", PART[plane.part], cells, tuple(w.message for w in of_level))
-        )
+        level = plane.level or "no name"
+        notes = tuple(f"as at {first[w]}." if w in first else w.message for w in of_level)
+        first = dict.fromkeys(of_level, level) | first
+        table.rows.append(Row(level, PART[plane.part], cells, notes))
     return table
 
 
