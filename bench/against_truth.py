@@ -43,9 +43,12 @@ THICKNESS_MM = (2.5, 12.0)
 THICKNESS_LOG_MEAN, THICKNESS_LOG_SD = np.log(4.8), 0.42  # surgical series: 5.5 ± 1.8 mm
 NEAR_EVERY, NONE_EVERY = 3, 6
 QUICK, FULL = 24, 300
-NOT_COMPARED = ("thickness_offset_mm", "thickness_canal_ap_mm", "confidence")
+NOT_COMPARED = ("thickness_canal_ap_mm", "confidence")
 PLANE_FIELDS = tuple(name for name in PLANE_NUMBERS if name not in NOT_COMPARED)
-NECK_FIELDS = ("max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm")
+NECK_FIELDS = (
+    "max_thickness_mm", "max_occupying_ratio_percent", "width_mm", "volume_mm3", "length_mm",
+    "compression_angle_deg",
+)  # fmt: skip
 WHOLE_FIELDS = (*NECK_FIELDS, "narrowest_residual_ap_mm", "k_line_distance_mm")
 """Those with an interval fitted for the whole neck."""
 TYPES = ("continuous", "segmental", "mixed", "localized", None)

@@ -40,7 +40,7 @@ class ScanWarning:
     level : str or None
         The level it concerns, or None for the whole scan.
     places : tuple of str
-        Bodies and discs that the message of a warning of the whole scan names: the page tells it there too.
+        Bodies and discs that the message names: the page tells it there too.
     """
 
     code: str

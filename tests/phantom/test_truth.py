@@ -45,3 +45,27 @@ def test_the_op_index_counts_what_the_midsagittal_image_shows(neck, center_x_mm,
     assert (truth.levels, truth.discs) == (("C5",), ("C4/5",))
     assert truth.op_index == index
     assert truth.op_grade == 1
+
+
+def tent(neck, height_mm):
+    """A mass that rises evenly over 10 mm to C5's middle and falls as evenly."""
+    middle = sum(wall_ends(neck.vertebrae[C5])) / 2
+    return Growth(
+        kind="opll", wall="front", low_mm=middle - 10, high_mm=middle + 10, taper_low_mm=10.0,
+        taper_high_mm=10.0, sharp=0.5, height_mm=height_mm, center_x_mm=0.0, width_mm=8.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("height_mm", [3.0, 5.0])
+def test_the_compression_angle_is_that_of_the_slopes(neck, height_mm):
+    low, high = (ossification(neck, tent(neck, mm)).compression_angle_deg for mm in (2.0, height_mm))
+    steeper = 2 * np.degrees(np.arctan(height_mm / 10) - np.arctan(2.0 / 10))
+    assert low - high == pytest.approx(steeper, abs=1.5)
+    assert 140 < low < 175
+
+
+def test_a_plane_without_ossification_has_no_line_of_greatest_thickness(neck):
+    truth = truth_of(neck, (tent(neck, 3.0),), low_z_mm=-80, high_z_mm=150)
+    offsets = {plane.level: plane.thickness_offset_mm for plane in truth.planes}
+    assert offsets["C3"] is None
+    assert offsets["C5"] == pytest.approx(0.0, abs=0.06)

@@ -225,9 +225,12 @@ def _ossification(worst) -> Ossification:
         max_occupying_ratio_percent=worst.occupying_ratio_percent, width_mm=13.0, volume_mm3=2900.0,
         length_mm=48.0, side="central", compression_angle_deg=141.0, shape="plateau",
         double_layer_sign=DoubleLayerSign(True, ("C4",)),
-        masses=(Mass("continuous", ("C3", "C4", "C5"), ("C3/4", "C4/5"), 5.4, 48.0, 2900.0),),
-        uncertainty={"max_thickness_mm": 0.45, "length_mm": 1.8, "volume_mm3": 160.0},
+        masses=(Mass("continuous", ("C3", "C4", "C5"), ("C3/4", "C4/5"), 5.4, 48.0, 2900.0, dict(SIZES)),),
+        uncertainty={**SIZES, "compression_angle_deg": 12.0},
     )  # fmt: skip
+
+
+SIZES = {"max_thickness_mm": 0.45, "length_mm": 1.8, "volume_mm3": 160.0}
 
 
 def _no_ossification() -> Ossification:

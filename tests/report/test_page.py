@@ -326,6 +326,12 @@ def test_what_lies_apart_is_called_by_what_is_wrong_with_it(neck):
         assert f"{name} at C2/3, 2.0 mm thick." in said
 
 
+def test_each_mass_and_its_angle_stand_with_their_errors(page):
+    said = words_of(page)
+    assert "The mass (48 ± 2 mm long, up to 5.4 ± 0.5 mm thick, 2900 ± 160 mm³) involves" in said
+    assert "Compression angle 141 ± 12°" in said
+
+
 def test_levels_are_listed_head_to_foot_and_one_disc_is_one(neck, page):
     assert "Levels involved C3, C3/4, C4, C4/5 and C5" in words_of(page)
     assert "at discs C3/4 and C4/5" in words_of(page)

@@ -22,7 +22,14 @@ OSSIFICATION: Final = (
     *OSSIFICATION_ANSWERS[2:],
 )
 WITH_UNCERTAINTY: Final = {
-    "ossification": ("max_thickness_mm", "max_occupying_ratio_percent", "volume_mm3", "length_mm"),
+    "ossification": (
+        "max_thickness_mm",
+        "max_occupying_ratio_percent",
+        "width_mm",
+        "volume_mm3",
+        "length_mm",
+        "compression_angle_deg",
+    ),
     "alignment": ("k_line_distance_mm", "c2_c7_cobb_deg"),
 }
 

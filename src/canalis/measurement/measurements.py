@@ -115,6 +115,8 @@ class Mass:
     max_thickness_mm: float
     length_mm: float
     volume_mm3: float
+    uncertainty: dict[str, float] = field(default_factory=dict)
+    """Field to half of its 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def tell_of_opened_rings(levels: tuple[str, ...]) -> tuple[ScanWarning, ...]:
         "to the new back wall; canal AP is not that before surgery, and the occupying ratio is that of the "
         "opened canal."
     )
-    return (ScanWarning(OPENED_RING, message, levels[0]),)
+    return (ScanWarning(OPENED_RING, message, levels[0], places=levels),)
 
 
 def _ring_of(

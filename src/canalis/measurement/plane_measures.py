@@ -39,6 +39,7 @@ Floats = NDArray[np.float64]
 
 PLANE_PIXEL_MM = 0.25  # outlines are drawn from this grid; edges lie between its samples
 LEAST_RATIO_PIXELS = 2.0  # a thinner mass has no ratio (definitions)
+LEAST_WIDTH_MM = 1.0  # of a mass, in the interval of where across it the thickest line lies
 NEAR_SCAN_EDGE_MM = 8.0  # a canal that ends as near to the scan's edge was cut off by it
 
 
@@ -254,6 +255,7 @@ def _intervals(cut: Cut, i: int, edge: float, depth_mm: float | None, *, part: P
         intervals |= {
             "ossification_thickness_mm": thick,
             "ossification_bone_thickness_mm": thick,
+            "thickness_offset_mm": max(float(mass.width_mm[i]), LEAST_WIDTH_MM),
             "ossification_width_mm": length_interval_mm(mass_edge),
             "ossification_area_mm2": mass_half,
             "occupying_ratio_percent": 100 * ratio_interval(thickness, thick, line_ap, length),

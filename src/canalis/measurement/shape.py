@@ -6,6 +6,7 @@ References
    surfaces of the mass at the worst place. How far from the top the surfaces are followed is chosen.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from canalis.measurement.geometry import NeckGeometry
 from canalis.measurement.planes import unit
+from canalis.measurement.uncertainty import OUTLINE_GRAIN_MM
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +24,28 @@ PLATEAU_SHARE = 0.8  # of the greatest thickness that still counts as the top (c
 PLATEAU_LENGTH_SHARE = 0.5  # of the involved length that the top takes in a plateau (chosen)
 
 
-def compression_angle_deg(neck: NeckGeometry, peak: int) -> float | None:
+@dataclass(frozen=True, slots=True)
+class CompressionAngle:
+    """The angle between the cranial and caudal surface of a mass at its top.
+
+    Attributes
+    ----------
+    deg : float
+        180 for a flat mass, less for a sharp one.
+    lean_deg : float
+        Standard error of what the surfaces lean, for an edge's error of 1 mm.
+    apart_deg : float
+        Standard error of the angle by where the top and the ends of the surfaces may lie as well.
+    """
+
+    deg: float
+    lean_deg: float
+    apart_deg: float
+
+
+def find_compression_angle(
+    neck: NeckGeometry, peak: int, alike: NDArray[np.bool_]
+) -> CompressionAngle | None:
     """Return the angle between the cranial and caudal surface of the mass at its top.
 
     Parameters
@@ -31,28 +54,53 @@ def compression_angle_deg(neck: NeckGeometry, peak: int) -> float | None:
         The neck laid out.
     peak : int
         The place of the profile with the greatest occupying ratio.
+    alike : ndarray of bool, shape (n,)
+        Where along the profile the ratio is as great, but for an edge's error.
 
     Returns
     -------
-    float or None
-        Degrees: 180 for a flat mass, less for a sharp one. None where a surface is shorter than 3 mm.
+    CompressionAngle or None
+        None where a surface is shorter than 3 mm.
+    """
+    top = _angle_at(neck, peak)
+    if top is None:
+        return None
+    deg, lengths_mm = top
+    others = [at[0] for at in (_angle_at(neck, int(place)) for place in np.flatnonzero(alike)) if at]
+    shorter = _angle_at(neck, peak, without_mm=neck.resolution[peak].gap_mm)
+    # a line through points whose errors are alike over 4 mm: slope error sqrt(12 / (length / 4)) / length
+    lean = np.hypot(*(np.sqrt(12.0 * OUTLINE_GRAIN_MM / length) / length for length in lengths_mm))
+    tops = np.sqrt(np.mean(np.square(np.array(others) - deg))) if others else 0.0
+    apart = np.hypot(tops, 0.0 if shorter is None else shorter[0] - deg)
+    return CompressionAngle(deg=deg, lean_deg=float(np.degrees(lean)), apart_deg=float(apart))
+
+
+def _angle_at(
+    neck: NeckGeometry, peak: int, *, without_mm: float = 0.0
+) -> tuple[float, tuple[float, float]] | None:
+    """Return the angle of the surfaces above and below a place, degrees, and how long each is, mm.
+
+    Where the mass ends within reach, its last ``without_mm`` are left out.
     """
     column = int(neck.mass_edges.headline[peak])
     held = neck.mass_edges.thickness_mm[:, column] > 0
     back = neck.mass_edges.rear_mm[:, column]
     frame = neck.frame
     surface = frame.centers_lps + np.where(held, back, 0.0)[:, None] * frame.posteriors_lps
-    step = frame.along_mm[1] - frame.along_mm[0]
+    step = float(frame.along_mm[1] - frame.along_mm[0])
     reach = round(SURFACE_MM / step)
-    above = _run(held, peak, -1, reach)
-    below = _run(held, peak, 1, reach)
+    above, below = (
+        run - (round(without_mm / step) if run < reach else 0)
+        for run in (_run(held, peak, way, reach) for way in (-1, 1))
+    )
     if min(above, below) * step < LEAST_SURFACE_MM:
         return None
     up = _direction(surface[peak - above : peak + 1])
     down = _direction(surface[peak : peak + below + 1])
     left = frame.lefts_lps[peak]
     up, down = unit(up - (up @ left) * left), unit(down - (down @ left) * left)
-    return float(np.degrees(np.arccos(np.clip(-up @ down, -1.0, 1.0))))
+    turn = np.degrees(np.arctan2(np.cross(up, down) @ left, up @ down))  # below 0 where the top stands out
+    return min(180.0, 180.0 + float(turn)), (above * step, below * step)
 
 
 def _run(held: NDArray[np.bool_], start: int, way: int, reach: int) -> int:

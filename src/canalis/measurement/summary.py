@@ -20,7 +20,7 @@ from canalis.measurement.measurements import (
     Point,
 )
 from canalis.measurement.plane_measures import as_point
-from canalis.measurement.shape import compression_angle_deg, hill_or_plateau
+from canalis.measurement.shape import CompressionAngle, find_compression_angle, hill_or_plateau
 from canalis.measurement.types import (
     INVOLVED_HEIGHT_MM,
     Span,
@@ -129,6 +129,12 @@ def summarize_ossification(
     levels = _involved(profile, along, neck.zones, "body")
     peak = worst_index(neck)
     index = _op_index(neck)
+    edge = edge_error_mm(neck.resolution[peak], soft=neck.edges.soft)
+    ratio = profile_ratio(neck)
+    alike = ratio >= ratio[peak] * (
+        1.0 - INTERVAL * edge / max(float(neck.mass_edges.greatest_mm[peak]), edge)
+    )
+    angle = find_compression_angle(neck, peak, alike & (ratio > 0) & neck.sections.whole)
     summary = Ossification(
         present=True,
         type=type_of_patient(kinds) if bodies else None,
@@ -151,11 +157,11 @@ def summarize_ossification(
         volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
         length_mm=max(mass.extent.length_mm for mass in masses) if lengths else None,
         side=_side(neck, peak),
-        compression_angle_deg=compression_angle_deg(neck, peak),
+        compression_angle_deg=None if angle is None else angle.deg,
         shape=hill_or_plateau(profile, along),
         double_layer_sign=double,
         masses=tuple(_as_mass(mass, bodies, neck) for mass in masses) if lengths else (),
-        uncertainty=_intervals(neck, masses, planes, peak) if lengths else {},
+        uncertainty=_intervals(neck, masses, planes, angle, edge) if lengths else {},
         reasons={} if unsized is None else dict.fromkeys(_LENGTHS, unsized),
     )
     return _with_reasons(summary)
@@ -311,6 +317,7 @@ def _side(neck: NeckGeometry, peak: int) -> Literal["central", "left", "right"] 
 def _as_mass(mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry) -> Mass:
     along = neck.frame.along_mm
     span = mass.involved or mass.extent
+    edge = edge_error_mm(neck.resolution[int(mass.thickness_mm.argmax())], soft=neck.edges.soft)
     return Mass(
         type=type_of_mass(span, bodies),
         levels=_involved(mass.thickness_mm, along, neck.zones, "body"),
@@ -318,25 +325,36 @@ def _as_mass(mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry) ->
         max_thickness_mm=float(mass.thickness_mm.max()),
         length_mm=mass.extent.length_mm,
         volume_mm3=mass.volume_mm3,
+        uncertainty=fitted(_size_intervals(neck, mass.volume_mm3, edge), soft=neck.edges.soft),
     )
 
 
-def _intervals(
-    neck: NeckGeometry, masses: list[MassProfile], planes: tuple[PlaneMeasurement, ...], peak: int
-) -> dict[str, float]:
-    edge = edge_error_mm(neck.resolution[peak], soft=neck.edges.soft)
+def _size_intervals(neck: NeckGeometry, volume_mm3: float, edge_mm: float) -> dict[str, float]:
+    """Return half of the intervals of the sizes of a mass, or of all of them, before they are fitted."""
     gap = max(resolution.gap_mm for resolution in neck.resolution)
-    intervals = {
-        "max_thickness_mm": length_interval_mm(edge),
-        "width_mm": length_interval_mm(edge),
-        "length_mm": INTERVAL * float(np.hypot(gap, 2 * edge)),
+    thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
+    return {
+        "max_thickness_mm": length_interval_mm(edge_mm),
+        "length_mm": INTERVAL * float(np.hypot(gap, 2 * edge_mm)),
+        "volume_mm3": INTERVAL * volume_mm3 * edge_mm / thick,
     }
+
+
+def _intervals(
+    neck: NeckGeometry,
+    masses: list[MassProfile],
+    planes: tuple[PlaneMeasurement, ...],
+    angle: CompressionAngle | None,
+    edge_mm: float,
+) -> dict[str, float]:
+    intervals = _size_intervals(neck, sum(mass.volume_mm3 for mass in masses), edge_mm)
+    intervals["width_mm"] = length_interval_mm(edge_mm)
     worst = planes[-1].uncertainty.get("occupying_ratio_percent") if planes else None
     if worst is not None:
         intervals["max_occupying_ratio_percent"] = worst
-    volume = sum(mass.volume_mm3 for mass in masses)
-    thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
-    intervals["volume_mm3"] = INTERVAL * volume * edge / thick
+    if angle is not None:
+        error_deg = np.hypot(angle.lean_deg * edge_mm, angle.apart_deg)
+        intervals["compression_angle_deg"] = INTERVAL * float(error_deg)
     return fitted(intervals, soft=neck.edges.soft)
 
 

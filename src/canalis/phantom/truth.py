@@ -36,6 +36,7 @@ ALONG_MM = 0.25
 INVOLVED_THICKNESS_MM, INVOLVED_HEIGHT_MM, COVER_MM, NEAR_MM = 1.0, 3.0, 3.0, 2.0  # definitions.md
 CENTRAL_SHARE = 1 / 3
 MIDSAGITTAL_MM = 0.75  # to each side of the midline: what the midsagittal image shows
+SURFACE_MM, SURFACE_LEAST_MM = 10.0, 3.0  # of a mass above and below its top, for the compression angle
 DOUBLE_LAYER_LEAST_MM = 1.0  # a strip shorter than this along the neck is not called one
 
 
@@ -192,7 +193,7 @@ def _plane(
         canal_lr_mm=float(sec.x[-1] - sec.x[0] + ACROSS_MM),
         canal_area_mm2=area,
         ossification_thickness_mm=thick,
-        thickness_offset_mm=float(sec.x[line]) if thick else 0.0,
+        thickness_offset_mm=float(sec.x[line]) if thick else None,
         thickness_canal_ap_mm=float(ap[line]),
         ossification_bone_thickness_mm=float(sec.bone[line]),
         ossification_width_mm=float(sec.x[held[-1]] - sec.x[held[0]]) if len(held) else 0.0,
@@ -362,9 +363,30 @@ def _ossification(
         volume_mm3=volume,
         length_mm=max(m.length_mm for m in masses),
         side=side,  # type: ignore[arg-type]
+        compression_angle_deg=_compression_angle(neck, growths, worst),
         double_layer_sign=DoubleLayerSign(candidate=bool(layered), planes=doubles),
         masses=masses,
     )
+
+
+def _compression_angle(neck: Neck, growths: tuple[Growth, ...], worst: PlaneMeasurement) -> float | None:
+    """Return the angle, as seen from the side, between the back of the mass above and below its top."""
+    top = float(neck.curve.locate(np.array([worst.center_lps_mm]))[0, 2])
+    x = worst.thickness_offset_mm
+    ways = []
+    for way in (1.0, -1.0):
+        s = top + way * np.arange(0.0, SURFACE_MM + ALONG_MM / 2, ALONG_MM)
+        height = np.max([g.height(np.full_like(s, x), s) for g in growths if g.kind == "opll"], axis=0)
+        held = int(np.argmin(height > 0)) if (height <= 0).any() else len(s)
+        if held * ALONG_MM < SURFACE_LEAST_MM or x is None:
+            return None
+        front = [float(canal_at(neck, np.array([at])).front(np.array([x]))[0]) for at in s[:held]]
+        back = np.array(front) + height[:held]
+        surface = neck.curve.place(np.stack([np.full(held, x), back, s[:held]], axis=-1))
+        across = surface @ np.array(worst.anteroposterior_lps)
+        down = surface @ np.array(worst.normal_lps)
+        ways.append(np.degrees(np.arctan(np.polyfit(down, across, 1)[0])) * way)
+    return min(180.0, float(180.0 + ways[0] + ways[1]))
 
 
 def _op_index(neck: Neck, growths: tuple[Growth, ...], along: Floats) -> int:

@@ -351,10 +351,11 @@ def _mass(index: int, mass: Mass, count: int, *, named: bool) -> str:
     covers = f"bodies {join(mass.levels)}" if len(mass.levels) > 1 else f"body {join(mass.levels)}"
     where = covers if mass.levels else "no body" if named else "levels without a name"
     discs = f", at disc{'s' if len(mass.discs) > 1 else ''} {join(mass.discs)}" if mass.discs else ""
-    size = (
-        f"{number(mass.length_mm, 0)} mm long, up to {number(mass.max_thickness_mm)} mm thick, "
-        f"{number(mass.volume_mm3, 0)} mm³"
-    )
+    half = mass.uncertainty
+    length = with_error(mass.length_mm, half.get("length_mm"), "mm", decimals=0)
+    thickness = with_error(mass.max_thickness_mm, half.get("max_thickness_mm"), "mm")
+    volume = with_error(mass.volume_mm3, half.get("volume_mm3"), "mm³", decimals=0)
+    size = f"{length} long, up to {thickness} thick, {volume}"
     name = "The mass" if count == 1 else f"Mass {index}"
     return f"{name} ({size}) involves {where}{discs}: {mass.type}."
 
