@@ -81,3 +81,12 @@ def test_the_worst_place_is_chosen_too_and_no_surer_of_its_residual_ap(make_neck
     assert worst.part == "worst"
     others = [p.uncertainty["residual_ap_mm"] for p in measured.planes[:-1]]
     assert worst.uncertainty["residual_ap_mm"] > 1.5 * np.median(others)
+
+
+def test_the_greatest_thickness_and_the_worst_places_stand_with_one_error(make_neck):
+    growth = Growth(body_top(1) - 4, body_top(1) + BODY_MM, 4.0)
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(growth,))))
+    worst, whole = measured.planes[-1], measured.ossification
+    assert worst.ossification_thickness_mm == pytest.approx(whole.max_thickness_mm, abs=0.05)
+    half = worst.uncertainty["ossification_thickness_mm"]
+    assert half >= whole.uncertainty["max_thickness_mm"]

@@ -18,6 +18,7 @@ from canalis.measurement.summary import (
     measure_alignment,
     points_of,
     summarize_ossification,
+    with_greatest,
     with_narrowest,
     worst_index,
     zone_at,
@@ -79,6 +80,9 @@ def measure_segmentation(
     counted = counted_masses(neck)
     metal, metal_warnings = find_metal(neck, volume)
     wall = fit_wall(neck)
+    double = find_double_layer(neck, counted, volume)
+    ossification = summarize_ossification(neck, planes, double=double)
+    planes = with_greatest(planes, ossification)
     naming = _naming(segmentation.levels, planes)
     result = Measurements(
         status="measured" if _complete(segmentation, neck, planes) else "partial",
@@ -87,7 +91,7 @@ def measure_segmentation(
         levels=naming,
         planes=planes,
         narrowest=narrowest,
-        ossification=summarize_ossification(neck, planes, double=find_double_layer(neck, counted, volume)),
+        ossification=ossification,
         alignment=measure_alignment(neck, segmentation.mask, volume),
         apart=find_apart(neck, counted, volume) + metal,
         warnings=(

@@ -45,6 +45,7 @@ MIDSAGITTAL_MM = 0.75  # the midsagittal image is a slab this far to each side
 OP_INDEX_LEVELS = ("C1", "C2", "C3", "C4", "C5", "C6", "C7")
 OP_INDEX_DISCS = ("C1/2", "C2/3", "C3/4", "C4/5", "C5/6", "C6/7")
 GRADE_2_FROM, GRADE_3_FROM = 6, 10  # OP-index: grade 1 to 5, 2 to 9, 3 from 10 (JOSL; BMC 2018;19:107)
+SAME_PLACE_MM = 0.05  # the worst place is that of the greatest thickness too, printed with one error
 SCAN_EDGE_MM = 1.5  # a mass that ends as near to the scan's edge may go on beyond it
 NOT_FOUND = "No ossification of the posterior longitudinal ligament was seen."
 
@@ -94,6 +95,30 @@ def _as_chosen(plane: PlaneMeasurement, *, soft: bool) -> PlaneMeasurement:
         return plane
     wider = {"residual_ap_mm": narrowest_interval_mm(half, soft=soft)}
     return replace(plane, uncertainty=plane.uncertainty | wider)
+
+
+def with_greatest(
+    planes: tuple[PlaneMeasurement, ...], ossification: Ossification
+) -> tuple[PlaneMeasurement, ...]:
+    """Return planes whose worst place is no surer of its thickness than the neck is of its greatest.
+
+    Parameters
+    ----------
+    planes : tuple of PlaneMeasurement
+        As measured.
+    ossification : Ossification
+        Of the whole neck.
+    """
+    greatest = ossification.uncertainty.get("max_thickness_mm", 0.0)
+
+    def no_surer(plane: PlaneMeasurement) -> PlaneMeasurement:
+        half = plane.uncertainty.get("ossification_thickness_mm")
+        if plane.part != "worst" or half is None:
+            return plane
+        wider = {"ossification_thickness_mm": max(half, greatest)}
+        return replace(plane, uncertainty=plane.uncertainty | wider)
+
+    return tuple(map(no_surer, planes))
 
 
 def summarize_ossification(
@@ -347,6 +372,7 @@ def _intervals(
     angle: CompressionAngle | None,
     edge_mm: float,
 ) -> dict[str, float]:
+    greatest_mm = max(float(mass.thickness_mm.max()) for mass in masses)
     intervals = _size_intervals(neck, sum(mass.volume_mm3 for mass in masses), edge_mm)
     intervals["width_mm"] = length_interval_mm(edge_mm)
     worst = planes[-1].uncertainty.get("occupying_ratio_percent") if planes else None
@@ -355,7 +381,11 @@ def _intervals(
     if angle is not None:
         error_deg = np.hypot(angle.lean_deg * edge_mm, angle.apart_deg)
         intervals["compression_angle_deg"] = INTERVAL * float(error_deg)
-    return fitted(intervals, soft=neck.edges.soft)
+    whole = fitted(intervals, soft=neck.edges.soft)
+    at_worst = planes[-1].uncertainty.get("ossification_thickness_mm", 0.0) if planes else 0.0
+    if at_worst and (planes[-1].ossification_thickness_mm or 0.0) >= greatest_mm - SAME_PLACE_MM:
+        whole["max_thickness_mm"] = max(whole["max_thickness_mm"], at_worst)
+    return whole
 
 
 def measure_alignment(neck: NeckGeometry, mask: Mask, volume: Volume | None) -> Alignment:
