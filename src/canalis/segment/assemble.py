@@ -36,7 +36,7 @@ SOLID_DEPTHS_MM: Final = np.arange(8.5, 21.1, 0.5)  # in front of the centreline
 SOLID_WIDTHS_MM: Final = np.arange(-7.0, 7.1, 0.5)  # between the uncinate processes
 SOLID_STEP_MM: Final = 0.5  # no coarser than the fine grid
 READ_OVER_MM: Final = 17  # along the canal: about a body
-ATLAS_READ: Final = 0.5  # of the arches beside the dens, to be read as C1 for the reading to count there
+ATLAS_READ: Final = 0.65  # of the arches beside the dens, to be read as C1 for the reading to count there
 READ_WELL: Final = 0.8  # of what is read there must be the counted level
 
 
@@ -143,7 +143,7 @@ def _level_by_shape(
     """Return the level that the coarse network reads at arches, moved to agree with the count.
 
     Where it reads the bodies beside them otherwise than they were counted, arches go by their place. So do
-    those of C1 and C2 where it reads no C1 beside the dens: nothing else tells a reading too low there.
+    those of C1 and C2 where it hardly reads C1 beside the dens: nothing else tells a reading too low there.
     """
     shift = _shift(column, first)
     distance, nearest = ndimage.distance_transform_edt(
