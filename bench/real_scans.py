@@ -22,6 +22,7 @@ from scipy import ndimage
 from canalis.errors import CanalisError
 from canalis.labels import ANATOMICAL_CANAL
 from canalis.measurement import measure_segmentation
+from canalis.measurement.refined import refine_segmentation
 from canalis.read import read_volume
 from canalis.read.nifti import read_label_map
 from canalis.segment import segment
@@ -48,7 +49,7 @@ def row_of(path: Path, tip_z: float, tip_sure: bool) -> dict[str, Any]:
     began = time.perf_counter()
     try:
         volume = read_volume(path)
-        found = segment(volume)
+        found, _ = refine_segmentation(segment(volume), volume)
     except CanalisError as error:
         return row | {"error": f"{type(error).__name__}: {error}", "sure": False, "source": None}
     row["seconds"] = time.perf_counter() - began

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import uniform_filter
 from scipy.special import ndtr
 
 from canalis.labels import OSSIFICATION, OTHER_NARROWING, RESIDUAL_CANAL
@@ -259,6 +260,39 @@ def test_labels_drawn_by_hand_are_given_back_as_they_are():
 def test_voxels_too_coarse_for_lengths_are_not_refined():
     segmentation, volume = tube(mass=False, spacing=(3.5, 0.5, 0.45))
     assert refine_segmentation(segmentation, volume) == (segmentation, None)
+
+
+def with_large_pixels(segmentation, volume, rows=7, columns=8):
+    """The same neck as a scan of 3.5 by 3.6 mm pixels, each the mean of what it covers, a body in front."""
+    _, y, radius = beside_the_tube(segmentation)
+    body = (y < -3) & (radius >= RADIUS_MM)
+    hu = np.where(body, 300.0, volume.hu)
+    taken = (slice(None), slice(rows // 2, None, rows), slice(columns // 2, None, columns))
+    affine = volume.affine @ np.diag([1.0, rows, columns, 1.0])
+    affine[:3, 3] += volume.affine[:3, :3] @ (0, rows // 2, columns // 2)
+    labels = np.where(body & (segmentation.mask.labels == 0), C4, segmentation.mask.labels)[taken]
+    mean = uniform_filter(hu, (1, rows, columns))[taken].astype(np.int16)
+    return replace(segmentation, mask=Mask(labels.astype(np.uint8), affine)), Volume(mean, affine)
+
+
+def test_of_large_pixels_the_front_wall_alone_comes_to_the_half_maximum():
+    segmentation, volume = with_large_pixels(*tube(mass=False))
+    refined, refinement = refine_segmentation(segmentation, volume)
+    assert refinement is None
+    for way, there in (
+        ((0, -1, 0), RADIUS_MM),
+        ((0, 1, 0), RADIUS_MM + WIDE_MM),
+        ((1, 0, 0), RADIUS_MM + WIDE_MM),
+    ):
+        assert edge_mm(segmentation.canal, way) == pytest.approx(RADIUS_MM + WIDE_MM, abs=0.15)
+        assert edge_mm(refined.canal, way) == pytest.approx(there, abs=0.3)
+
+
+def test_of_large_pixels_a_front_wall_without_a_step_of_bone_stays():
+    segmentation, volume = with_large_pixels(*tube(mass=False))
+    faint = replace(volume, hu=np.minimum(volume.hu, 150).astype(np.int16))
+    refined, _ = refine_segmentation(segmentation, faint)
+    np.testing.assert_array_equal(refined.canal.values, segmentation.canal.values)
 
 
 def test_progress_is_told():

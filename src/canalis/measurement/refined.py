@@ -6,6 +6,9 @@ canal. Points along ossification, at discs those along rims too, follow no edge:
 mass, not the canal's wall. In front they move as the free wall of the same scan did on the median, and
 between two bodies the wall comes to the line between their own walls where it lay before it. The label map
 follows where the edge has moved.
+
+Pixels over 1.5 mm show no contour its edge. There the front wall moves as a whole, by as much as the
+half-maximum of its profiles lies off on the median.
 """
 
 from dataclasses import dataclass, replace
@@ -61,6 +64,8 @@ lose 8 to 28 %, and that one all. A warning on every page is read by nobody."""
 AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may be a rim
 FRONT = slice(POINTS * 3 // 8, POINTS * 5 // 8 + 1)  # within 45 degrees of the way to the bodies
 LEAST_SEEN = 60  # free points there, to say how far off the network's front wall lies in a scan
+LEAST_FACING = 0.5  # cosine of the front wall's lean to the side, for a point to tell how far off it lies
+HALF_WITHIN_MM = 6.0  # to each side of the outline, where canal and bone are at pixels over 1.5 mm
 SHELL_WITHIN_MM, LUMEN_MM = 3.0, 2.0  # from the contour inwards: where bone may be; then canal
 LEAST_SHELL_HU, SHELL_LEVEL = 150.0, 0.6  # of bone over the canal; of that, where bone ends
 LEAST_DEEP_MM = 1.2  # behind the contour: a soft edge falls as far within 0.5 mm
@@ -134,28 +139,29 @@ def refine_segmentation(
     segmentation : Segmentation
         With the canal's soft edge moved, and the label map where that edge went across a voxel's middle.
     refinement : Refinement or None
-        Plane by plane. None where nothing was refined: no soft edges, no canal, or voxels too coarse
-        for any length.
+        Plane by plane. None where no contour was: no soft edges, no canal, or voxels too coarse for any
+        length. Of pixels over 1.5 mm the front wall alone is moved.
     """
     tell = progress or (lambda what, done, of: None)
     _, pixel, gap = sorted(volume.spacing_mm)
     edges = find_edges(segmentation) if segmentation.canal is not None else None
-    if edges is None or segmentation.canal is None or pixel > LARGEST_PIXEL_MM or gap > LARGEST_GAP_MM:
+    coarse = pixel > LARGEST_PIXEL_MM
+    if edges is None or segmentation.canal is None or (gap > LARGEST_GAP_MM and not coarse):
         return segmentation, None
     extent = extent_of(segmentation.mask, ANATOMICAL_CANAL)
     frame = trace_centerline(edges.canal, extent)
     if frame is None:
         return segmentation, None
     tell("Refining", 0, 1)
-    shift, refinement = find_shift(edges, frame, extent, segmentation.mask, volume)
+    shift, refinement = find_shift(edges, frame, extent, segmentation.mask, volume, coarse=coarse)
     tell("Refining", 1, 1)
     canal = _moved(segmentation.canal, shift)
     mask = relabelled(segmentation.mask, segmentation.canal, canal, margin_mm=FURTHEST_MM + BAND_MM)
-    return replace(segmentation, mask=mask, canal=canal), refinement
+    return replace(segmentation, mask=mask, canal=canal), None if coarse else refinement
 
 
 def find_shift(
-    edges: Edges, frame: MovingFrame, extent: Extent, mask: Mask, volume: Volume
+    edges: Edges, frame: MovingFrame, extent: Extent, mask: Mask, volume: Volume, *, coarse: bool
 ) -> tuple["Shift", Refinement]:
     """Return how far the canal's edge is to be moved around it, and what the contours did.
 
@@ -171,6 +177,8 @@ def find_shift(
         Where bodies are.
     volume : Volume
         The CT.
+    coarse : bool
+        True where pixels are too large for contours: the front wall moves as a whole.
     """
     places = np.arange(frame.along_mm[0], frame.along_mm[-1] + 1e-6, EVERY_MM)
     sections = cut_sections(edges, extent, frame.at(places), pixel_mm=PIXEL_MM)
@@ -187,7 +195,8 @@ def find_shift(
         )
     ticks = sections.back_mm
     there = frame.at(places)
-    moved, settled = _moves(edges, there, ticks, _rays(middles, radii), middles, mask, volume)
+    ways = _whole_front if coarse else _moves
+    moved, settled = ways(edges, there, ticks, _rays(middles, radii), middles, mask, volume)
     return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved, edges.canal)
 
 
@@ -314,6 +323,89 @@ def _radii(sections: Sections) -> tuple[Floats, Floats]:
     return radii, middles
 
 
+def _surroundings(
+    edges: Edges,
+    there: MovingFrame,
+    ticks: Floats,
+    start: Floats,
+    middles: Floats,
+    mask: Mask,
+    volume: Volume,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the CT in each plane, which have a body, outward normals, points at C1's ligament, free ones."""
+    index = there.grid_index(volume.affine, ticks, ticks)
+    images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
+    at_bodies = _at_bodies(mask, there, start)
+    along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
+    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
+    ligament = _within_atlas(mask, there, start + BESIDE_ATLAS_MM * normal)
+    free = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies) & ~ligament
+    return images, at_bodies, normal, ligament, free
+
+
+def _whole_front(
+    edges: Edges,
+    there: MovingFrame,
+    ticks: Floats,
+    start: Floats,
+    middles: Floats,
+    mask: Mask,
+    volume: Volume,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the same of a front wall that moves as a whole; no contour settles.
+
+    By how far the half-maximum of density lies off it on the median, at bodies and where no mass is beside.
+    """
+    images, at_bodies, normal, ligament, free = _surroundings(
+        edges, there, ticks, start, middles, mask, volume
+    )
+    moved, settled = np.zeros(start.shape[:2]), np.zeros(len(start), dtype=bool)
+    facing = np.clip(-normal[:, FRONT, 0], 0.0, 1.0)  # nothing where the outline turns to the side
+    off = _half_maximum_mm(images, start - ticks[0], normal) / np.maximum(facing, LEAST_FACING)
+    seen = free[:, FRONT] & at_bodies[:, None] & (facing >= LEAST_FACING) & np.isfinite(off)
+    if seen.sum() >= LEAST_SEEN:
+        forward_mm = np.clip(np.median(off[seen]), -FURTHEST_MM, FURTHEST_MM)
+        moved[:, FRONT] = forward_mm * facing
+    return np.where(ligament, 0.0, moved), settled
+
+
+def _half_maximum_mm(images: NDArray[np.float32], contours_mm: Floats, outwards: Floats) -> Floats:
+    """Return how far outside points of the front density is half-way from canal to bone, mm.
+
+    Parameters
+    ----------
+    images : ndarray of shape (K, rows, columns)
+        HU.
+    contours_mm : ndarray of shape (K, POINTS, 2)
+        The outlines, mm from the first pixel.
+    outwards : ndarray of shape (K, POINTS, 2)
+        Their unit normals.
+
+    Returns
+    -------
+    ndarray of shape (K, points of FRONT)
+        NaN where density rises by less than 150 HU.
+    """
+    out = np.arange(-HALF_WITHIN_MM, HALF_WITHIN_MM + 0.01, RAY_STEP_MM)
+    found = np.full(contours_mm[:, FRONT].shape[:2], np.nan)
+    for k, image in enumerate(images):
+        at = contours_mm[k, FRONT, None] + out[:, None] * outwards[k, FRONT, None]
+        hu = ndimage.map_coordinates(image, at.transpose(2, 0, 1) / PIXEL_MM, order=1, mode="nearest")
+        least = np.where(out < 0, hu, np.inf).argmin(axis=1)
+        low, high = hu[range(len(hu)), least], np.where(out >= 0, hu, -np.inf).max(axis=1)
+        half = (low + high)[:, None] / 2
+        above = (hu >= half) & (np.arange(len(out)) > least[:, None])
+        first = above.argmax(axis=1)
+        inner, outer = hu[range(len(hu)), first - 1], hu[range(len(hu)), first]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = (half[:, 0] - inner) / (outer - inner)
+        found[k] = np.where(
+            above.any(axis=1) & (high - low >= LEAST_SHELL_HU), out[first - 1] + RAY_STEP_MM * share, np.nan
+        )
+    return found
+
+
 def _moves(
     edges: Edges,
     there: MovingFrame,
@@ -324,14 +416,9 @@ def _moves(
     volume: Volume,
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Return how far each point moves along the outline's normal, and which contours settled."""
-    index = there.grid_index(volume.affine, ticks, ticks)
-    images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
-    at_bodies = _at_bodies(mask, there, start)
-    along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
-    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
-    ligament = _within_atlas(mask, there, start + BESIDE_ATLAS_MM * normal)
-    free = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies) & ~ligament
+    images, at_bodies, normal, ligament, free = _surroundings(
+        edges, there, ticks, start, middles, mask, volume
+    )
     leave = np.where(free, FURTHEST_MM, 0.0)
     felt = np.where(at_bodies, 1.0, AT_DISCS)[:, None] * free
     guides = Guides(point_weights=felt, leave_mm=leave)

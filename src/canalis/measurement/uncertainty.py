@@ -78,7 +78,7 @@ FITTED_NETWORK: Mapping[str, float] = {
     "width_mm": 1.58,
     "volume_mm3": 0.61,
     "length_mm": 3.33,
-    "compression_angle_deg": 0.55,
+    "compression_angle_deg": 0.62,
     "narrowest_residual_ap_mm": 3.42,
     "k_line_distance_mm": 0.6,
 }
