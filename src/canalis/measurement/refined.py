@@ -26,6 +26,7 @@ from canalis.labels import (
 from canalis.measurement.centerline import trace_centerline
 from canalis.measurement.edges import EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
+from canalis.measurement.front_profiles import SHELL_WITHIN_MM, behind_shell_mm, half_maximum_mm
 from canalis.measurement.measurements import PlaneMeasurement
 from canalis.measurement.plane_measures import outlines_on
 from canalis.measurement.planes import AIR_HU
@@ -65,11 +66,6 @@ AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may 
 FRONT = slice(POINTS * 3 // 8, POINTS * 5 // 8 + 1)  # within 45 degrees of the way to the bodies
 LEAST_SEEN = 60  # free points there, to say how far off the network's front wall lies in a scan
 LEAST_FACING = 0.5  # cosine of the front wall's lean to the side, for a point to tell how far off it lies
-HALF_WITHIN_MM = 6.0  # to each side of the outline, where canal and bone are at pixels over 1.5 mm
-SHELL_WITHIN_MM, LUMEN_MM = 3.0, 2.0  # from the contour inwards: where bone may be; then canal
-LEAST_SHELL_HU, SHELL_LEVEL = 150.0, 0.6  # of bone over the canal; of that, where bone ends
-LEAST_DEEP_MM = 1.2  # behind the contour: a soft edge falls as far within 0.5 mm
-SHELL_BLUR = 1.0  # pixels
 BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
 SMOOTH_VOXELS = 1.0  # of the distance whose slope tells the normals
 
@@ -362,48 +358,13 @@ def _whole_front(
     )
     moved, settled = np.zeros(start.shape[:2]), np.zeros(len(start), dtype=bool)
     facing = np.clip(-normal[:, FRONT, 0], 0.0, 1.0)  # nothing where the outline turns to the side
-    off = _half_maximum_mm(images, start - ticks[0], normal) / np.maximum(facing, LEAST_FACING)
+    off = half_maximum_mm(images, (start - ticks[0])[:, FRONT], normal[:, FRONT], pixel_mm=PIXEL_MM)
+    off /= np.maximum(facing, LEAST_FACING)
     seen = free[:, FRONT] & at_bodies[:, None] & (facing >= LEAST_FACING) & np.isfinite(off)
     if seen.sum() >= LEAST_SEEN:
         forward_mm = np.clip(np.median(off[seen]), -FURTHEST_MM, FURTHEST_MM)
         moved[:, FRONT] = forward_mm * facing
     return np.where(ligament, 0.0, moved), settled
-
-
-def _half_maximum_mm(images: NDArray[np.float32], contours_mm: Floats, outwards: Floats) -> Floats:
-    """Return how far outside points of the front density is half-way from canal to bone, mm.
-
-    Parameters
-    ----------
-    images : ndarray of shape (K, rows, columns)
-        HU.
-    contours_mm : ndarray of shape (K, POINTS, 2)
-        The outlines, mm from the first pixel.
-    outwards : ndarray of shape (K, POINTS, 2)
-        Their unit normals.
-
-    Returns
-    -------
-    ndarray of shape (K, points of FRONT)
-        NaN where density rises by less than 150 HU.
-    """
-    out = np.arange(-HALF_WITHIN_MM, HALF_WITHIN_MM + 0.01, RAY_STEP_MM)
-    found = np.full(contours_mm[:, FRONT].shape[:2], np.nan)
-    for k, image in enumerate(images):
-        at = contours_mm[k, FRONT, None] + out[:, None] * outwards[k, FRONT, None]
-        hu = ndimage.map_coordinates(image, at.transpose(2, 0, 1) / PIXEL_MM, order=1, mode="nearest")
-        least = np.where(out < 0, hu, np.inf).argmin(axis=1)
-        low, high = hu[range(len(hu)), least], np.where(out >= 0, hu, -np.inf).max(axis=1)
-        half = (low + high)[:, None] / 2
-        above = (hu >= half) & (np.arange(len(out)) > least[:, None])
-        first = above.argmax(axis=1)
-        inner, outer = hu[range(len(hu)), first - 1], hu[range(len(hu)), first]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = (half[:, 0] - inner) / (outer - inner)
-        found[k] = np.where(
-            above.any(axis=1) & (high - low >= LEAST_SHELL_HU), out[first - 1] + RAY_STEP_MM * share, np.nan
-        )
-    return found
 
 
 def _moves(
@@ -426,7 +387,8 @@ def _moves(
     moved = ((snakes.contours_mm + ticks[0] - start) * normal).sum(axis=-1)
     bare = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies, within_mm=SHELL_WITHIN_MM)
     shelled = at_bodies[:, None] & bare
-    moved -= np.where(shelled, _behind_shell(images, snakes.contours_mm, normal), 0.0)
+    behind = behind_shell_mm(images, snakes.contours_mm[:, FRONT], normal[:, FRONT], pixel_mm=PIXEL_MM)
+    moved[:, FRONT] -= np.where(shelled[:, FRONT], behind, 0.0)
     settled = np.asarray(snakes.converged, dtype=bool)
     moved = np.where(settled[:, None] & free, np.clip(moved, -FURTHEST_MM, FURTHEST_MM), 0.0)
     seen = moved[:, FRONT][(settled & at_bodies)[:, None] & free[:, FRONT]]
@@ -459,44 +421,6 @@ def _held_between_bodies(
         held[:, FRONT] + short / np.minimum(outwards[:, FRONT, 0], -0.5), -FURTHEST_MM
     )
     return held
-
-
-def _behind_shell(images: NDArray[np.float32], contours_mm: Floats, outwards: Floats) -> Floats:
-    """Return how far points of the front wall lie before the back of bone that is still behind them, mm.
-
-    A contour that starts in the basivertebral vein stops at the near side of the shell that closes its mouth.
-
-    Parameters
-    ----------
-    images : ndarray of shape (K, rows, columns)
-        HU.
-    contours_mm : ndarray of shape (K, POINTS, 2)
-        Where the contours settled, mm from the first pixel.
-    outwards : ndarray of shape (K, POINTS, 2)
-        Unit normals of the outlines.
-
-    Returns
-    -------
-    ndarray of shape (K, POINTS)
-        0 where density falls from the point on, and beside the front.
-    """
-    depth = np.arange(0.0, SHELL_WITHIN_MM + LUMEN_MM, PIXEL_MM / 2)
-    soft = ndimage.gaussian_filter(images, (0, SHELL_BLUR, SHELL_BLUR))
-    back = np.zeros(contours_mm.shape[:2])
-    inner = depth > SHELL_WITHIN_MM
-    for k, image in enumerate(soft):
-        at = contours_mm[k, FRONT, None] - depth[:, None] * outwards[k, FRONT, None]
-        hu = ndimage.map_coordinates(image, at.transpose(2, 0, 1) / PIXEL_MM, order=1, mode="nearest")
-        canal = float(np.median(hu[:, inner]))
-        shell = np.where(inner, -np.inf, hu)
-        top = shell.argmax(axis=1)
-        high = shell.max(axis=1)
-        beyond = (np.arange(len(depth)) > top[:, None]) & (
-            hu <= (canal + SHELL_LEVEL * (high - canal))[:, None]
-        )
-        edge = np.where(beyond.any(axis=1), depth[beyond.argmax(axis=1)], 0.0)
-        back[k, FRONT] = np.where((high - canal >= LEAST_SHELL_HU) & (edge >= LEAST_DEEP_MM), edge, 0.0)
-    return back
 
 
 def _beside_mass(
