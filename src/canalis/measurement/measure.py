@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from canalis.labels import LEVELS
 from canalis.measurement.apart import find_apart, find_metal, other_masses, without_masses
+from canalis.measurement.chosen_places import with_greatest, with_narrowest
 from canalis.measurement.double_layer import find_double_layer
 from canalis.measurement.geometry import NeckGeometry, lay_out
 from canalis.measurement.low_masses import tell_of_discs, tell_of_low_masses, tell_of_thin_masses, too_thin
@@ -18,8 +19,6 @@ from canalis.measurement.summary import (
     measure_alignment,
     points_of,
     summarize_ossification,
-    with_greatest,
-    with_narrowest,
     worst_index,
     zone_at,
 )
