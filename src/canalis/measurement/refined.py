@@ -191,8 +191,8 @@ def find_shift(
         )
     ticks = sections.back_mm
     there = frame.at(places)
-    ways = _whole_front if coarse else _moves
-    moved, settled = ways(edges, there, ticks, _rays(middles, radii), middles, mask, volume)
+    rings = _look_about(edges, there, ticks, _rays(middles, radii), middles, mask, volume)
+    moved, settled = _by_half_maximum(rings) if coarse else _by_contour(rings)
     return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved, edges.canal)
 
 
@@ -319,7 +319,42 @@ def _radii(sections: Sections) -> tuple[Floats, Floats]:
     return radii, middles
 
 
-def _surroundings(
+@dataclass(frozen=True, slots=True, eq=False)
+class Rings:
+    """The canal's outline on K planes, with what lies about it.
+
+    Attributes
+    ----------
+    images : ndarray of shape (K, rows, columns)
+        The CT in the planes, HU.
+    corner_mm : float
+        Of an image's first pixel, back and left of the centreline.
+    points_mm : ndarray of shape (K, POINTS, 2)
+        Back and left of the centreline.
+    outwards : ndarray of shape (K, POINTS, 2)
+        Unit normals.
+    along_mm : ndarray of shape (K,)
+        Places of the planes.
+    at_bodies : ndarray of bool, shape (K,)
+        Where a body lies in front, not a disc.
+    ligament : ndarray of bool, shape (K, POINTS)
+        The front within the ring of C1, which stays.
+    free, bare : ndarray of bool, shape (K, POINTS)
+        Beside no mass: within 1.2 mm, and no ligament; within 3 mm.
+    """
+
+    images: NDArray[np.float32]
+    corner_mm: float
+    points_mm: Floats
+    outwards: Floats
+    along_mm: Floats
+    at_bodies: NDArray[np.bool_]
+    ligament: NDArray[np.bool_]
+    free: NDArray[np.bool_]
+    bare: NDArray[np.bool_]
+
+
+def _look_about(
     edges: Edges,
     there: MovingFrame,
     ticks: Floats,
@@ -327,75 +362,59 @@ def _surroundings(
     middles: Floats,
     mask: Mask,
     volume: Volume,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the CT in each plane, which have a body, outward normals, points at C1's ligament, free ones."""
+) -> Rings:
+    """Return outlines with what lies about them."""
     index = there.grid_index(volume.affine, ticks, ticks)
     images = ndimage.map_coordinates(volume.hu, index, order=1, cval=AIR_HU, output=np.float32)
     at_bodies = _at_bodies(mask, there, start)
     along = np.roll(start, -1, axis=1) - np.roll(start, 1, axis=1)
-    normal = np.stack([along[..., 1], -along[..., 0]], axis=-1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-9)
-    ligament = _within_atlas(mask, there, start + BESIDE_ATLAS_MM * normal)
-    free = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies) & ~ligament
-    return images, at_bodies, normal, ligament, free
+    outwards = np.stack([along[..., 1], -along[..., 0]], axis=-1)
+    outwards /= np.maximum(np.linalg.norm(outwards, axis=-1, keepdims=True), 1e-9)
+    ligament = _within_atlas(mask, there, start + BESIDE_ATLAS_MM * outwards)
+    free, bare = (
+        ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies, within_mm=mm)
+        for mm in (BESIDE_MASS_MM, SHELL_WITHIN_MM)
+    )
+    return Rings(
+        images, float(ticks[0]), start, outwards, there.along_mm, at_bodies, ligament, free & ~ligament, bare
+    )
 
 
-def _whole_front(
-    edges: Edges,
-    there: MovingFrame,
-    ticks: Floats,
-    start: Floats,
-    middles: Floats,
-    mask: Mask,
-    volume: Volume,
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return the same of a front wall that moves as a whole; no contour settles.
+def _by_half_maximum(rings: Rings) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return how far each point of a front wall moves that moves as a whole; no contour settles.
 
     By how far the half-maximum of density lies off it on the median, at bodies and where no mass is beside.
     """
-    images, at_bodies, normal, ligament, free = _surroundings(
-        edges, there, ticks, start, middles, mask, volume
-    )
-    moved, settled = np.zeros(start.shape[:2]), np.zeros(len(start), dtype=bool)
-    facing = np.clip(-normal[:, FRONT, 0], 0.0, 1.0)  # nothing where the outline turns to the side
-    off = half_maximum_mm(images, (start - ticks[0])[:, FRONT], normal[:, FRONT], pixel_mm=PIXEL_MM)
-    off /= np.maximum(facing, LEAST_FACING)
-    seen = free[:, FRONT] & at_bodies[:, None] & (facing >= LEAST_FACING) & np.isfinite(off)
+    moved, settled = np.zeros(rings.free.shape), np.zeros(len(rings.free), dtype=bool)
+    front, outwards = (rings.points_mm - rings.corner_mm)[:, FRONT], rings.outwards[:, FRONT]
+    facing = np.clip(-outwards[..., 0], 0.0, 1.0)  # nothing where the outline turns to the side
+    off = half_maximum_mm(rings.images, front, outwards, pixel_mm=PIXEL_MM) / np.maximum(facing, LEAST_FACING)
+    seen = rings.free[:, FRONT] & rings.at_bodies[:, None] & (facing >= LEAST_FACING) & np.isfinite(off)
     if seen.sum() >= LEAST_SEEN:
         forward_mm = np.clip(np.median(off[seen]), -FURTHEST_MM, FURTHEST_MM)
         moved[:, FRONT] = forward_mm * facing
-    return np.where(ligament, 0.0, moved), settled
+    return np.where(rings.ligament, 0.0, moved), settled
 
 
-def _moves(
-    edges: Edges,
-    there: MovingFrame,
-    ticks: Floats,
-    start: Floats,
-    middles: Floats,
-    mask: Mask,
-    volume: Volume,
-) -> tuple[Floats, NDArray[np.bool_]]:
+def _by_contour(rings: Rings) -> tuple[Floats, NDArray[np.bool_]]:
     """Return how far each point moves along the outline's normal, and which contours settled."""
-    images, at_bodies, normal, ligament, free = _surroundings(
-        edges, there, ticks, start, middles, mask, volume
-    )
+    free, at_bodies, start = rings.free, rings.at_bodies, rings.points_mm - rings.corner_mm
     leave = np.where(free, FURTHEST_MM, 0.0)
     felt = np.where(at_bodies, 1.0, AT_DISCS)[:, None] * free
     guides = Guides(point_weights=felt, leave_mm=leave)
-    snakes = refine_outlines(images, (PIXEL_MM, PIXEL_MM), start - ticks[0], guides=guides)
-    moved = ((snakes.contours_mm + ticks[0] - start) * normal).sum(axis=-1)
-    bare = ~_beside_mass(edges, there, start, middles, narrowed=~at_bodies, within_mm=SHELL_WITHIN_MM)
-    shelled = at_bodies[:, None] & bare
-    behind = behind_shell_mm(images, snakes.contours_mm[:, FRONT], normal[:, FRONT], pixel_mm=PIXEL_MM)
-    moved[:, FRONT] -= np.where(shelled[:, FRONT], behind, 0.0)
+    snakes = refine_outlines(rings.images, (PIXEL_MM, PIXEL_MM), start, guides=guides)
+    moved = ((snakes.contours_mm - start) * rings.outwards).sum(axis=-1)
+    shelled = (at_bodies[:, None] & rings.bare)[:, FRONT]
+    settling, outwards = snakes.contours_mm[:, FRONT], rings.outwards[:, FRONT]
+    behind = behind_shell_mm(rings.images, settling, outwards, pixel_mm=PIXEL_MM)
+    moved[:, FRONT] -= np.where(shelled, behind, 0.0)
     settled = np.asarray(snakes.converged, dtype=bool)
     moved = np.where(settled[:, None] & free, np.clip(moved, -FURTHEST_MM, FURTHEST_MM), 0.0)
     seen = moved[:, FRONT][(settled & at_bodies)[:, None] & free[:, FRONT]]
     if len(seen) >= LEAST_SEEN:
         moved[:, FRONT] = np.where(free[:, FRONT], moved[:, FRONT], np.median(seen))
-    moved = _held_between_bodies(moved, start, normal, at_bodies, there.along_mm)
-    return np.where(ligament, 0.0, moved), settled
+    moved = _held_between_bodies(moved, rings.points_mm, rings.outwards, at_bodies, rings.along_mm)
+    return np.where(rings.ligament, 0.0, moved), settled
 
 
 def _held_between_bodies(
