@@ -66,7 +66,8 @@ def _geometry() -> list[Rule]:
         Rule(
             "Edges",
             "Half-way between inside and outside along the profile, not at one fixed HU. Where little bone "
-            "is around the canal, as at many discs, the network's outline stays.",
+            "is around the canal, as at many discs, the network's outline stays; on pixels over "
+            f"{LARGEST_PIXEL_MM:g} mm the front wall alone is moved, as a whole.",
         ),
     ]
 
