@@ -280,8 +280,8 @@ def streaks_in_canal(streaks_lps: NDArray[np.float64]) -> list[ScanWarning]:
     if not len(streaks_lps):
         return []
     message = (
-        f"Streaks or noise fill the canal {_heights(streaks_lps)}, as beside metal: an ossification would "
-        "not show, and nothing was measured on the planes there."
+        f"Streaks or noise fill the canal {_heights(streaks_lps)}, as beside metal, or the image ends inside "
+        "it: an ossification would not show, and nothing was measured on the planes there."
     )
     return [ScanWarning("streaks-in-canal", message)]
 
