@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.spatial import cKDTree
 
 from canalis.labels import (
     ANATOMICAL_CANAL,
@@ -28,9 +27,10 @@ from canalis.measurement.edges import EdgeField, Edges, find_edges
 from canalis.measurement.frame import MovingFrame
 from canalis.measurement.front_profiles import SHELL_WITHIN_MM, behind_shell_mm, half_maximum_mm
 from canalis.measurement.measurements import PlaneMeasurement
+from canalis.measurement.moved_edge import BAND_MM, EVERY_MM, FURTHEST_MM, Shift, moved_along
 from canalis.measurement.plane_measures import outlines_on
 from canalis.measurement.planes import AIR_HU
-from canalis.measurement.relabelled import EDGE_BYTE, relabelled
+from canalis.measurement.relabelled import relabelled
 from canalis.measurement.sections import Extent, Sections, cut_sections, extent_of
 from canalis.refine import Guides, refine_outlines
 from canalis.segment.segmentation import Segmentation
@@ -39,7 +39,6 @@ from canalis.volume import (
     LARGEST_GAP_MM,
     LARGEST_PIXEL_MM,
     Mask,
-    Probability,
     Progress,
     ScanWarning,
     Volume,
@@ -47,7 +46,6 @@ from canalis.volume import (
 
 Floats = NDArray[np.float64]
 
-EVERY_MM = 4.0  # between planes
 PIXEL_MM = 0.4  # of the planes' pictures
 POINTS = 72  # on an outline: 0.7 mm apart
 RAY_STEP_MM, LONGEST_RAY_MM = 0.2, 18.0
@@ -58,7 +56,6 @@ BODY_SHARE = 0.5  # of those places that is bone
 BESIDE_ATLAS_MM = 1.5  # outside the outline: within the ring's bone
 ATLAS_SHARE = 0.25  # of an outline beside C1: its masses at both sides are a third
 LEAST_MM2 = 20.0  # a smaller section is a canal that ends here, not an outline to be refined
-FURTHEST_MM = 2.0  # that a point is moved
 MOST_LOST = 0.3
 """Of the planes, without a word. At discs little bone is around a canal: of 48 validation necks all but one
 lose 8 to 28 %, and that one all. A warning on every page is read by nobody."""
@@ -66,8 +63,6 @@ AT_DISCS = 0.2  # share of the edge's pull felt there: what looks like bone may 
 FRONT = slice(POINTS * 3 // 8, POINTS * 5 // 8 + 1)  # within 45 degrees of the way to the bodies
 LEAST_SEEN = 60  # free points there, to say how far off the network's front wall lies in a scan
 LEAST_FACING = 0.5  # cosine of the front wall's lean to the side, for a point to tell how far off it lies
-BAND_MM = 1.0  # beyond that to both sides of the edge: the width of a soft edge
-SMOOTH_VOXELS = 1.0  # of the distance whose slope tells the normals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,14 +146,14 @@ def refine_segmentation(
     tell("Refining", 0, 1)
     shift, refinement = find_shift(edges, frame, extent, segmentation.mask, volume, coarse=coarse)
     tell("Refining", 1, 1)
-    canal = _moved(segmentation.canal, shift)
+    canal = moved_along(segmentation.canal, shift)
     mask = relabelled(segmentation.mask, segmentation.canal, canal, margin_mm=FURTHEST_MM + BAND_MM)
     return replace(segmentation, mask=mask, canal=canal), None if coarse else refinement
 
 
 def find_shift(
     edges: Edges, frame: MovingFrame, extent: Extent, mask: Mask, volume: Volume, *, coarse: bool
-) -> tuple["Shift", Refinement]:
+) -> tuple[Shift, Refinement]:
     """Return how far the canal's edge is to be moved around it, and what the contours did.
 
     Parameters
@@ -194,93 +189,6 @@ def find_shift(
     rings = _look_about(edges, there, ticks, _rays(middles, radii), middles, mask, volume)
     moved, settled = _by_half_maximum(rings) if coarse else _by_contour(rings)
     return Shift(frame, places, middles, moved), Refinement(there.centers_lps, settled, moved, edges.canal)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shift:
-    """How far the canal's edge moves outwards, around the centreline and along it.
-
-    Attributes
-    ----------
-    frame : MovingFrame
-        The centreline.
-    along_mm : ndarray of shape (K,)
-        Places of the planes.
-    middles_mm : ndarray of shape (K, 2)
-        The canal's middle in each, back and left of the centreline.
-    moved_mm : ndarray of shape (K, POINTS)
-        Outwards, at each direction from that middle.
-    """
-
-    frame: MovingFrame
-    along_mm: Floats
-    middles_mm: Floats
-    moved_mm: Floats
-
-    def at(self, points_lps: Floats) -> Floats:
-        """Return the movement, mm, at points of shape (n, 3) near the canal's edge."""
-        if not len(self.along_mm):
-            return np.zeros(len(points_lps))
-        frame = self.frame
-        _, nearest = cKDTree(frame.centers_lps).query(points_lps)
-        offset = points_lps - frame.centers_lps[nearest]
-        along = frame.along_mm[nearest] - (offset * frame.normals_lps[nearest]).sum(axis=1)
-        back = (offset * frame.posteriors_lps[nearest]).sum(axis=1)
-        left = (offset * frame.lefts_lps[nearest]).sum(axis=1)
-        back -= np.interp(along, self.along_mm, self.middles_mm[:, 0])
-        left -= np.interp(along, self.along_mm, self.middles_mm[:, 1])
-        row = np.interp(along, self.along_mm, np.arange(len(self.along_mm)))
-        column = np.mod(np.arctan2(left, back), 2 * np.pi) * POINTS / (2 * np.pi)
-        ring = np.concatenate([self.moved_mm, self.moved_mm[:, :1]], axis=1)
-        move = ndimage.map_coordinates(ring, [row, column], order=1, mode="nearest")
-        beyond = np.abs(along - np.clip(along, self.along_mm[0], self.along_mm[-1]))
-        return np.asarray(move * np.clip(1 - beyond / EVERY_MM, 0, 1))
-
-
-def _moved(canal: Probability, shift: Shift) -> Probability:
-    """Return a probability moved along the normals of its edge.
-
-    Each voxel near the edge takes the value that lay where it comes from: however steep the network's
-    edge is, it moves by as many millimetres as the contour did.
-    """
-    box = _around(canal.values >= EDGE_BYTE, canal)
-    values = canal.values[box].astype(np.float32)
-    outside = _distance_mm(values >= EDGE_BYTE, canal)
-    near = np.argwhere(np.abs(outside) <= FURTHEST_MM + BAND_MM)
-    normals = _normals(outside, near, canal)
-    corner = np.array([part.start for part in box])
-    points = canal.to_lps((near + corner).astype(float))
-    back = canal.to_index(points - shift.at(points)[:, None] * normals) - corner
-    into = canal.values.copy()
-    moved = ndimage.map_coordinates(values, back.T, order=1, mode="nearest")
-    into[tuple((near + corner).T)] = np.rint(moved).astype(np.uint8)
-    return Probability(into, canal.affine)
-
-
-def _around(inside: NDArray[np.bool_], canal: Probability) -> tuple[slice, slice, slice]:
-    """Return the box about a canal, wide enough for its edge to move."""
-    margin = np.ceil((FURTHEST_MM + 2 * BAND_MM) / np.linalg.norm(canal.affine[:3, :3], axis=0)).astype(int)
-    (found,) = ndimage.find_objects(inside.astype(np.uint8))
-    a, b, c = (
-        slice(max(part.start - more, 0), min(part.stop + more, size))
-        for part, more, size in zip(found, margin, inside.shape, strict=True)
-    )
-    return a, b, c
-
-
-def _distance_mm(inside: NDArray[np.bool_], canal: Probability) -> Floats:
-    """Return about the distance to an edge, mm: above 0 outside, smoothed by a pixel for its slope."""
-    spacing = np.linalg.norm(canal.affine[:3, :3], axis=0)
-    out, into = (ndimage.distance_transform_edt(part, sampling=spacing) for part in (~inside, inside))
-    return np.asarray(ndimage.gaussian_filter(out - into, SMOOTH_VOXELS))
-
-
-def _normals(outside: Floats, at: NDArray[np.intp], canal: Probability) -> Floats:
-    """Return unit vectors, LPS, along which a distance grows at some voxels, shape (n, 3)."""
-    inverse = np.linalg.inv(canal.affine[:3, :3])
-    along: list[Floats] = list(np.gradient(outside))
-    slopes = np.stack([slope[tuple(at.T)] for slope in along], axis=1) @ inverse
-    return np.asarray(slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-9))
 
 
 def _angles() -> Floats:
