@@ -373,12 +373,14 @@ def _compression_angle(neck: Neck, growths: tuple[Growth, ...], worst: PlaneMeas
     """Return the angle, as seen from the side, between the back of the mass above and below its top."""
     top = float(neck.curve.locate(np.array([worst.center_lps_mm]))[0, 2])
     x = worst.thickness_offset_mm
+    if x is None:
+        return None
     ways = []
     for way in (1.0, -1.0):
         s = top + way * np.arange(0.0, SURFACE_MM + ALONG_MM / 2, ALONG_MM)
         height = np.max([g.height(np.full_like(s, x), s) for g in growths if g.kind == "opll"], axis=0)
         held = int(np.argmin(height > 0)) if (height <= 0).any() else len(s)
-        if held * ALONG_MM < SURFACE_LEAST_MM or x is None:
+        if held * ALONG_MM < SURFACE_LEAST_MM:
             return None
         front = [float(canal_at(neck, np.array([at])).front(np.array([x]))[0]) for at in s[:held]]
         back = np.array(front) + height[:held]
