@@ -1,9 +1,12 @@
 """What is said of the whole neck comes from masses that count, on planes that are measured."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from canalis.measurement import measure_segmentation
+from canalis.measurement.chosen_places import with_greatest
 from canalis.measurement.uncertainty import FITTED, narrowest_interval_mm
 
 from .conftest import BODY_MM, Growth, NeckPlan, body_top
@@ -90,5 +93,8 @@ def test_the_greatest_thickness_and_the_worst_places_stand_with_one_error(make_n
     assert worst.ossification_thickness_mm == pytest.approx(whole.max_thickness_mm, abs=0.05)
     half = worst.uncertainty["ossification_thickness_mm"]
     assert half == whole.uncertainty["max_thickness_mm"]
-    others = [p.uncertainty.get("ossification_thickness_mm", 0.0) for p in measured.planes[:-1]]
-    assert 0 < min(other for other in others if other) <= half
+    for greatest, wanted in ((half + 1.0, half + 1.0), (half / 2, half)):
+        less_sure = replace(whole, uncertainty=whole.uncertainty | {"max_thickness_mm": greatest})
+        *others, again = with_greatest(measured.planes, less_sure)
+        assert again.uncertainty["ossification_thickness_mm"] == wanted
+        assert tuple(others) == measured.planes[:-1]
