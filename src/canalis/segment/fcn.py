@@ -11,7 +11,7 @@ from canalis.segment.classes import Fine
 from canalis.segment.engine import Engine
 from canalis.segment.grids import AIR_HU, FINE_SPACING_MM, Grid, box_of, resample_hu
 from canalis.segment.tube import Tube
-from canalis.volume import Volume, slice_gap_mm
+from canalis.volume import Volume
 
 SLICES_AT_ONCE: Final = 8
 MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0]))
@@ -19,8 +19,6 @@ MARGIN_LPS_MM: Final = (np.array([33.0, 33.0, 12.0]), np.array([33.0, 34.0, 15.0
 
 WINDOW: Final = (128, 128)
 """Rows and columns that the network looks at, 64 mm as in training: they follow the canal."""
-
-THICK_MM: Final = 1.9  # from here on, every second slice of 1 mm is looked at and stands for the next
 
 LONGEST_MM: Final = 260.0
 """Of canal, from its upper end: more than a neck to T3."""
@@ -86,17 +84,16 @@ def segment_finely(
     hu = resample_hu(volume, grid)
     out = [np.zeros(grid.shape, dtype=np.uint8) for _ in range(3)]
     slices = grid.shape[0]
-    each = 2 if slice_gap_mm(volume) >= THICK_MM else 1
-    for start in range(0, slices, each * SLICES_AT_ONCE):
+    for start in range(0, slices, SLICES_AT_ONCE):
         # The last batch is filled up, for a network is prepared once for each size.
-        middles = np.minimum(start + each * np.arange(SLICES_AT_ONCE), slices - 1)
-        keep = min(each * SLICES_AT_ONCE, slices - start)
+        middles = np.minimum(start + np.arange(SLICES_AT_ONCE), slices - 1)
+        keep = min(SLICES_AT_ONCE, slices - start)
         window = _window_at(grid, tube, start + keep / 2)
         (probability,) = engine.run(_stacks(hu, middles, engine.slice_offsets, window))
         rows, columns = (axis.stop - axis.start for axis in window)
         seen = weigh_ossification(probability[:, :, :rows, :columns])
         for into, part in zip(out, _answers(seen), strict=True):
-            into[(slice(start, start + keep), *window)] = part.repeat(each, axis=0)[:keep]
+            into[(slice(start, start + keep), *window)] = part[:keep]
         if progress is not None:
             progress(start + keep, slices)
     return FineMap(grid, *out)
