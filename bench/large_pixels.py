@@ -47,12 +47,20 @@ def sampled_anew(volume: Volume, pixel_mm: float, shift_mm: tuple[float, ...], *
     grid = Grid.over_box(low + 1.0 + np.array(shift_mm), high - 1.0, spacing_mm=spacing)
     hu = volume.hu.astype(np.float32)
     if averaged:
-        sizes = [max(round(a / b), 1) for a, b in zip(spacing, volume.spacing_mm, strict=True)]
-        hu = ndimage.uniform_filter(hu, sizes)
+        for axis, (wide, own) in enumerate(zip(spacing, volume.spacing_mm, strict=True)):
+            hu = ndimage.convolve1d(hu, _mean_over(max(round(wide / own), 1)), axis, mode="nearest")
     index = np.stack(np.meshgrid(*map(np.arange, grid.shape), indexing="ij"), axis=-1)
     places = volume.to_index(index @ grid.affine[:3, :3].T + grid.affine[:3, 3])
     found = ndimage.map_coordinates(hu, np.moveaxis(places, -1, 0), order=1, mode="nearest")
     return Volume(np.rint(found).astype(np.int16), grid.affine)
+
+
+def _mean_over(voxels: int) -> Floats:
+    """Return the weights of a mean over as many voxels about a voxel: half at the ends of an even number."""
+    weights = np.ones(voxels + 1 - voxels % 2)
+    if voxels % 2 == 0:
+        weights[[0, -1]] = 0.5
+    return weights / weights.sum()
 
 
 def inside_at(canal: Probability, points_lps: Floats) -> NDArray[np.bool_]:
