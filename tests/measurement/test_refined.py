@@ -157,6 +157,27 @@ def test_ossification_stays_in_the_label_map():
     )
 
 
+def test_ossification_drawn_into_a_body_ends_at_the_wall_that_the_contour_found():
+    segmentation, volume = tube(mass=True)
+    x, y, radius = beside_the_tube(segmentation)
+    too_deep = (y < -4.0) & (np.abs(x) < 4) & (radius < RADIUS_MM + WIDE_MM)
+    labels = np.where(too_deep, OSSIFICATION, segmentation.mask.labels)
+    labels[:, : np.argmax((labels > 0)[20].any(axis=1))] = C4
+    labels[(labels == 0) & (volume.hu > 500)] = C4
+    bone = Probability(np.where(too_deep, np.uint8(255), np.uint8(0)), segmentation.mask.affine)
+    drawn = replace(segmentation, mask=Mask(labels, segmentation.mask.affine), ossification=bone)
+    refined, _ = refine_segmentation(drawn, volume)
+    assert (refined.ossification.values <= refined.canal.values).all()
+    wall = edge_mm(refined.canal, (0, -1, 0))
+    assert wall == pytest.approx(RADIUS_MM, abs=0.3)
+    beyond = too_deep & (radius > wall + 0.3)
+    beyond[:5] = beyond[35:] = False
+    assert beyond.sum() > 100
+    assert (refined.mask.labels[beyond] == C4).mean() > 0.95
+    kept = too_deep & (radius < wall - 0.3)
+    assert (refined.mask.labels[kept] == OSSIFICATION).all()
+
+
 def test_the_networks_outline_is_kept_beside_the_refined_one():
     segmentation, volume = tube(mass=False)
     refined, refinement = refine_segmentation(segmentation, volume)

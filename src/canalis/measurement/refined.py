@@ -39,6 +39,7 @@ from canalis.volume import (
     LARGEST_GAP_MM,
     LARGEST_PIXEL_MM,
     Mask,
+    Probability,
     Progress,
     ScanWarning,
     Volume,
@@ -148,7 +149,16 @@ def refine_segmentation(
     tell("Refining", 1, 1)
     canal = moved_along(segmentation.canal, shift)
     mask = relabelled(segmentation.mask, segmentation.canal, canal, margin_mm=FURTHEST_MM + BAND_MM)
-    return replace(segmentation, mask=mask, canal=canal), None if coarse else refinement
+    ossification = within(segmentation.ossification, canal)
+    moved = replace(segmentation, mask=mask, canal=canal, ossification=ossification)
+    return moved, None if coarse else refinement
+
+
+def within(ossification: Probability | None, canal: Probability) -> Probability | None:
+    """Return ossification's probability, nowhere above that of the canal, on the same grid, that holds it."""
+    if ossification is None:
+        return None
+    return Probability(np.minimum(ossification.values, canal.values), canal.affine)
 
 
 def find_shift(

@@ -8,7 +8,6 @@ from scipy.spatial import cKDTree
 from canalis.labels import (
     ANATOMICAL_CANAL,
     FIRST_VERTEBRA,
-    OSSIFICATION,
     OUTSIDE,
     RESIDUAL_CANAL,
     VERTEBRA_WITHOUT_LEVEL,
@@ -23,7 +22,8 @@ BESIDE_BONE_MM = 2.5  # of bone, what the canal leaves is bone
 def relabelled(mask: Mask, before: Probability, after: Probability, *, margin_mm: float) -> Mask:
     """Return a label map whose canal follows its moved edge; nothing else of it changes.
 
-    What comes to lie outside is the bone beside it, or nothing where none is near. Ossification stays.
+    What comes to lie outside is the bone beside it, or nothing where none is near; of ossification too, which
+    lies in the anatomical canal by definition.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def relabelled(mask: Mask, before: Probability, after: Probability, *, margin_mm
     was, now = old >= EDGE_BYTE, new >= EDGE_BYTE
     canal = np.isin(part, ANATOMICAL_CANAL)
     gained = now & ~was & ~canal
-    lost = (was | (new < old)) & ~now & canal & (part != OSSIFICATION)  # labels follow voxels, not this edge
+    lost = (was | (new < old)) & ~now & canal  # labels follow voxels, not this edge
     if not (gained.any() or lost.any()):
         return mask
     labels = mask.labels.copy()
