@@ -5,6 +5,7 @@ import pytest
 
 from canalis.measurement import measure_segmentation, summary
 from canalis.measurement.alignment import canal_turn_deg
+from canalis.measurement.geometry import NeckGeometry
 from canalis.segment.segmentation import Segmentation
 from canalis.volume import Probability
 
@@ -42,6 +43,13 @@ def test_both_roads_lead_to_the_bend_of_the_neck(drawn_by_a_network) -> None:
     found = measure_segmentation(*drawn_by_a_network).alignment
     assert found.c2_c7_cobb_deg == pytest.approx(TURN_DEG, abs=2.0)
     assert found.uncertainty["c2_c7_cobb_deg"] == summary.COBB_INTERVAL_NETWORK_DEG
+
+
+@pytest.mark.parametrize(("gap_mm", "half_deg"), [(1.0, 6.0), (2.0, 6.0), (3.0, 12.6)])
+def test_an_angle_on_thick_slices_is_less_sure(drawn_by_a_network, monkeypatch, gap_mm, half_deg) -> None:
+    monkeypatch.setattr(NeckGeometry, "gap_at", lambda neck, along_mm: gap_mm)
+    found = measure_segmentation(*drawn_by_a_network).alignment
+    assert found.uncertainty["c2_c7_cobb_deg"] == pytest.approx(half_deg)
 
 
 @pytest.mark.parametrize(("wrong_deg", "told"), [(12.0, True), (40.0, False)])

@@ -92,6 +92,10 @@ class NeckGeometry:
         """Return whether metal or streaks hide the canal at a place of the centreline."""
         return bool(self.hidden[self._nearest(along_mm)])
 
+    def gap_at(self, along_mm: float) -> float:
+        """Return how far apart slices lie at a place of the centreline, mm."""
+        return self.resolution[self._nearest(along_mm)].gap_mm
+
     def _nearest(self, along_mm: float) -> int:
         return int(np.argmin(np.abs(self.frame.along_mm - along_mm)))
 
