@@ -98,3 +98,21 @@ def test_the_greatest_thickness_and_the_worst_places_stand_with_one_error(make_n
         *others, again = with_greatest(measured.planes, less_sure)
         assert again.uncertainty["ossification_thickness_mm"] == wanted
         assert tuple(others) == measured.planes[:-1]
+
+
+def test_the_greatest_thickness_is_that_of_a_plane_for_the_neck_and_for_each_mass(make_neck):
+    masses = (
+        Growth(body_top(0) + 4, body_top(1) + 4, 2.5),
+        Growth(body_top(2) - 3, body_top(3) + BODY_MM - 1, 4.0),
+    )
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=masses)))
+    by_level = {p.level: p.ossification_thickness_mm for p in measured.planes if p.part != "worst"}
+    whole, worst = measured.ossification, measured.planes[-1]
+    assert whole.max_thickness_mm == max(p.ossification_thickness_mm for p in measured.planes)
+    upper, lower = whole.masses
+    assert upper.max_thickness_mm == max(by_level["C3"], by_level["C3/4"])
+    assert lower.max_thickness_mm == max(
+        worst.ossification_thickness_mm, *(by_level[n] for n in ("C5", "C5/6", "C6"))
+    )
+    assert upper.max_thickness_mm == pytest.approx(2.5, abs=0.3)
+    assert lower.max_thickness_mm == pytest.approx(4.0, abs=0.3)

@@ -96,6 +96,10 @@ class NeckGeometry:
         """Return how far apart slices lie at a place of the centreline, mm."""
         return self.resolution[self._nearest(along_mm)].gap_mm
 
+    def place_on_frame(self, point_lps: tuple[float, float, float]) -> int:
+        """Return which place of the centreline is nearest to a point on it."""
+        return self._nearest(self.frame.place_of(np.array(point_lps)))
+
     def _nearest(self, along_mm: float) -> int:
         return int(np.argmin(np.abs(self.frame.along_mm - along_mm)))
 

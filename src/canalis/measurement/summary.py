@@ -93,6 +93,7 @@ def summarize_ossification(
     alike = ratio >= ratio[peak] * (
         1.0 - INTERVAL * edge / max(float(neck.mass_edges.greatest_mm[peak]), edge)
     )
+    greatest = _greatest_thickness(profile, planes, neck)
     angle = find_compression_angle(neck, peak, alike & (ratio > 0) & neck.sections.whole)
     summary = Ossification(
         present=True,
@@ -110,7 +111,7 @@ def summarize_ossification(
         peak_level=_name_at(neck.zones, float(along[peak])),
         op_index=index,
         op_grade=None if index is None else 1 + (index >= GRADE_2_FROM) + (index >= GRADE_3_FROM),
-        max_thickness_mm=float(profile[neck.sections.whole].max(initial=0.0)) if lengths else None,
+        max_thickness_mm=greatest if lengths else None,
         max_occupying_ratio_percent=_greatest_ratio(planes) if lengths else None,
         width_mm=float(neck.mass_edges.width_mm[profile > 0].max()) if lengths else None,
         volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
@@ -119,8 +120,8 @@ def summarize_ossification(
         compression_angle_deg=None if angle is None else angle.deg,
         shape=hill_or_plateau(profile, along),
         double_layer_sign=double,
-        masses=tuple(_as_mass(mass, bodies, neck) for mass in masses) if lengths else (),
-        uncertainty=_intervals(neck, masses, planes, angle, edge) if lengths else {},
+        masses=tuple(_as_mass(mass, bodies, neck, planes) for mass in masses) if lengths else (),
+        uncertainty=_intervals(neck, masses, planes, angle, edge, greatest) if lengths else {},
         reasons={} if unsized is None else dict.fromkeys(_LENGTHS, unsized),
     )
     return _with_reasons(summary)
@@ -273,7 +274,27 @@ def _side(neck: NeckGeometry, peak: int) -> Literal["central", "left", "right"] 
     return "left" if center > 0 else "right"
 
 
-def _as_mass(mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry) -> Mass:
+def _greatest_thickness(
+    thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry
+) -> float:
+    """Return the greatest thickness on the planes that meet masses with this profile.
+
+    As the greatest ratio, it is that of a plane, the worst place among them: the greatest of all places
+    along a profile is that of its noise too, and stands on no picture. Where no plane meets them it is the
+    profile's.
+    """
+    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
+    held = [
+        plane.ossification_thickness_mm
+        for plane, at in zip(planes, there, strict=True)
+        if plane.ossification_thickness_mm and thickness_mm[at] > 0
+    ]
+    return max(held, default=float(thickness_mm[neck.sections.whole].max(initial=0.0)))
+
+
+def _as_mass(
+    mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...]
+) -> Mass:
     along = neck.frame.along_mm
     span = mass.involved or mass.extent
     edge = edge_error_mm(neck.resolution[int(mass.thickness_mm.argmax())], soft=neck.edges.soft)
@@ -281,7 +302,7 @@ def _as_mass(mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry) ->
         type=type_of_mass(span, bodies),
         levels=_involved(mass.thickness_mm, along, neck.zones, "body"),
         discs=_involved(mass.thickness_mm, along, neck.zones, "disc"),
-        max_thickness_mm=float(mass.thickness_mm.max()),
+        max_thickness_mm=_greatest_thickness(mass.thickness_mm, planes, neck),
         length_mm=mass.extent.length_mm,
         volume_mm3=mass.volume_mm3,
         uncertainty=fitted(_size_intervals(neck, mass.volume_mm3, edge), soft=neck.edges.soft),
@@ -305,8 +326,8 @@ def _intervals(
     planes: tuple[PlaneMeasurement, ...],
     angle: CompressionAngle | None,
     edge_mm: float,
+    greatest_mm: float,
 ) -> dict[str, float]:
-    greatest_mm = max(float(mass.thickness_mm.max()) for mass in masses)
     intervals = _size_intervals(neck, sum(mass.volume_mm3 for mass in masses), edge_mm)
     intervals["width_mm"] = length_interval_mm(edge_mm)
     worst = planes[-1].uncertainty.get("occupying_ratio_percent") if planes else None
