@@ -44,13 +44,15 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def errors_and_halves(rows: list[dict[str, Any]], name: str) -> Floats:
     """Return the size of each error and half of its interval, shape (n, 2).
 
-    The narrowest place's residual AP has an interval of its own and is no plane's here.
+    The narrowest place's residual AP has an interval of its own and is no plane's here. Greatest thicknesses
+    that stand with the worst place's interval tell nothing of the field's own factor.
     """
     if name in WHOLE_FIELDS:
         found = [
             (row["found"][name] - row["truth"][name], row["found"]["uncertainty"][name])
             for row in rows
             if None not in (row["found"][name], row["truth"][name]) and row["found"]["uncertainty"].get(name)
+            if name != "max_thickness_mm" or not _as_sure_as_the_worst_place(row)
         ]
     else:
         found = [
@@ -61,6 +63,11 @@ def errors_and_halves(rows: list[dict[str, Any]], name: str) -> Floats:
             if name != "residual_ap_mm" or plane[name][1] != row["found"]["narrowest_residual_ap_mm"]
         ]
     return np.abs(np.array(found, dtype=float).reshape(-1, 2))
+
+
+def _as_sure_as_the_worst_place(row: dict[str, Any]) -> bool:
+    half = row["found"]["uncertainty"]["max_thickness_mm"]
+    return any(p["name"] == "worst" and p["ossification_thickness_mm"][2] == half for p in row["planes"])
 
 
 def refit(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -109,6 +109,8 @@ def test_the_greatest_thickness_is_that_of_a_plane_for_the_neck_and_for_each_mas
     by_level = {p.level: p.ossification_thickness_mm for p in measured.planes if p.part != "worst"}
     whole, worst = measured.ossification, measured.planes[-1]
     assert whole.max_thickness_mm == max(p.ossification_thickness_mm for p in measured.planes)
+    assert whole.width_mm == max(p.ossification_width_mm for p in measured.planes)
+    assert whole.width_mm == pytest.approx(10.0, abs=0.5)
     upper, lower = whole.masses
     assert upper.max_thickness_mm == max(by_level["C3"], by_level["C3/4"])
     assert lower.max_thickness_mm == max(

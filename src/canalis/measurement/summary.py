@@ -113,7 +113,7 @@ def summarize_ossification(
         op_grade=None if index is None else 1 + (index >= GRADE_2_FROM) + (index >= GRADE_3_FROM),
         max_thickness_mm=greatest if lengths else None,
         max_occupying_ratio_percent=_greatest_ratio(planes) if lengths else None,
-        width_mm=float(neck.mass_edges.width_mm[profile > 0].max()) if lengths else None,
+        width_mm=_greatest_width(profile, planes, neck) if lengths else None,
         volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
         length_mm=max(mass.extent.length_mm for mass in masses) if lengths else None,
         side=_side(neck, peak),
@@ -274,22 +274,31 @@ def _side(neck: NeckGeometry, peak: int) -> Literal["central", "left", "right"] 
     return "left" if center > 0 else "right"
 
 
+def _greatest_on_planes(
+    name: str, thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry
+) -> float | None:
+    """Return the greatest of a field on the planes that meet masses with this profile; None where none does.
+
+    As the greatest ratio, it is that of a plane, the worst place among them: the greatest of all places
+    along a profile is that of its noise too, and stands on no picture.
+    """
+    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
+    held = [getattr(plane, name) for plane, at in zip(planes, there, strict=True) if thickness_mm[at] > 0]
+    return max((float(value) for value in held if value), default=None)
+
+
 def _greatest_thickness(
     thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry
 ) -> float:
-    """Return the greatest thickness on the planes that meet masses with this profile.
+    """Return the greatest thickness on the planes, or where none meets the masses, of their profile."""
+    found = _greatest_on_planes("ossification_thickness_mm", thickness_mm, planes, neck)
+    return float(thickness_mm[neck.sections.whole].max(initial=0.0)) if found is None else found
 
-    As the greatest ratio, it is that of a plane, the worst place among them: the greatest of all places
-    along a profile is that of its noise too, and stands on no picture. Where no plane meets them it is the
-    profile's.
-    """
-    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
-    held = [
-        plane.ossification_thickness_mm
-        for plane, at in zip(planes, there, strict=True)
-        if plane.ossification_thickness_mm and thickness_mm[at] > 0
-    ]
-    return max(held, default=float(thickness_mm[neck.sections.whole].max(initial=0.0)))
+
+def _greatest_width(thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry) -> float:
+    """Return the greatest width on the planes, or where none meets the masses, of all places."""
+    found = _greatest_on_planes("ossification_width_mm", thickness_mm, planes, neck)
+    return float(neck.mass_edges.width_mm[thickness_mm > 0].max()) if found is None else found
 
 
 def _as_mass(
