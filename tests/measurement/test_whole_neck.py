@@ -7,6 +7,8 @@ import pytest
 
 from canalis.measurement import measure_segmentation
 from canalis.measurement.chosen_places import with_greatest
+from canalis.measurement.geometry import lay_out
+from canalis.measurement.sizes import OVERLOOKED_MM3, size_intervals
 from canalis.measurement.uncertainty import FITTED, narrowest_interval_mm
 
 from .conftest import BODY_MM, Growth, NeckPlan, body_top
@@ -118,3 +120,16 @@ def test_the_greatest_thickness_is_that_of_a_plane_for_the_neck_and_for_each_mas
     )
     assert upper.max_thickness_mm == pytest.approx(2.5, abs=0.3)
     assert lower.max_thickness_mm == pytest.approx(4.0, abs=0.3)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_volume_is_surer_the_thicker_its_mass(make_neck, soft):
+    segmentation, volume = make_neck(NeckPlan(growths=(Growth(body_top(1) - 4, body_top(2), 4.0),)))
+    neck = lay_out(segmentation, volume)
+    neck = replace(neck, edges=replace(neck.edges, soft=soft))
+    halves = [
+        size_intervals(neck, volume_mm3=150.0 * thick, edge_mm=0.3, thickness_mm=thick)["volume_mm3"]
+        for thick in (2.0, 6.0)
+    ]
+    footprint = 1.96 * 0.3 * 150.0  # the same for both, so that the thicker one is three times as sure
+    assert halves == pytest.approx([footprint + (OVERLOOKED_MM3 if soft else 0.0)] * 2)

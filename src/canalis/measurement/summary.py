@@ -19,6 +19,7 @@ from canalis.measurement.measurements import (
 )
 from canalis.measurement.plane_measures import as_point
 from canalis.measurement.shape import CompressionAngle, find_compression_angle, hill_or_plateau
+from canalis.measurement.sizes import greatest_thickness, greatest_width, size_intervals
 from canalis.measurement.types import (
     INVOLVED_HEIGHT_MM,
     Span,
@@ -93,7 +94,7 @@ def summarize_ossification(
     alike = ratio >= ratio[peak] * (
         1.0 - INTERVAL * edge / max(float(neck.mass_edges.greatest_mm[peak]), edge)
     )
-    greatest = _greatest_thickness(profile, planes, neck)
+    greatest = greatest_thickness(profile, planes, neck)
     angle = find_compression_angle(neck, peak, alike & (ratio > 0) & neck.sections.whole)
     summary = Ossification(
         present=True,
@@ -113,7 +114,7 @@ def summarize_ossification(
         op_grade=None if index is None else 1 + (index >= GRADE_2_FROM) + (index >= GRADE_3_FROM),
         max_thickness_mm=greatest if lengths else None,
         max_occupying_ratio_percent=_greatest_ratio(planes) if lengths else None,
-        width_mm=_greatest_width(profile, planes, neck) if lengths else None,
+        width_mm=greatest_width(profile, planes, neck) if lengths else None,
         volume_mm3=float(sum(mass.volume_mm3 for mass in masses)) if lengths else None,
         length_mm=max(mass.extent.length_mm for mass in masses) if lengths else None,
         side=_side(neck, peak),
@@ -274,59 +275,22 @@ def _side(neck: NeckGeometry, peak: int) -> Literal["central", "left", "right"] 
     return "left" if center > 0 else "right"
 
 
-def _greatest_on_planes(
-    name: str, thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry
-) -> float | None:
-    """Return the greatest of a field on the planes that meet masses with this profile; None where none does.
-
-    As the greatest ratio, it is that of a plane, the worst place among them: the greatest of all places
-    along a profile is that of its noise too, and stands on no picture.
-    """
-    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
-    held = [getattr(plane, name) for plane, at in zip(planes, there, strict=True) if thickness_mm[at] > 0]
-    return max((float(value) for value in held if value), default=None)
-
-
-def _greatest_thickness(
-    thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry
-) -> float:
-    """Return the greatest thickness on the planes, or where none meets the masses, of their profile."""
-    found = _greatest_on_planes("ossification_thickness_mm", thickness_mm, planes, neck)
-    return float(thickness_mm[neck.sections.whole].max(initial=0.0)) if found is None else found
-
-
-def _greatest_width(thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry) -> float:
-    """Return the greatest width on the planes, or where none meets the masses, of all places."""
-    found = _greatest_on_planes("ossification_width_mm", thickness_mm, planes, neck)
-    return float(neck.mass_edges.width_mm[thickness_mm > 0].max()) if found is None else found
-
-
 def _as_mass(
     mass: MassProfile, bodies: tuple[Span, ...], neck: NeckGeometry, planes: tuple[PlaneMeasurement, ...]
 ) -> Mass:
     along = neck.frame.along_mm
     span = mass.involved or mass.extent
     edge = edge_error_mm(neck.resolution[int(mass.thickness_mm.argmax())], soft=neck.edges.soft)
+    greatest = greatest_thickness(mass.thickness_mm, planes, neck)
     return Mass(
         type=type_of_mass(span, bodies),
         levels=_involved(mass.thickness_mm, along, neck.zones, "body"),
         discs=_involved(mass.thickness_mm, along, neck.zones, "disc"),
-        max_thickness_mm=_greatest_thickness(mass.thickness_mm, planes, neck),
+        max_thickness_mm=greatest,
         length_mm=mass.extent.length_mm,
         volume_mm3=mass.volume_mm3,
-        uncertainty=fitted(_size_intervals(neck, mass.volume_mm3, edge), soft=neck.edges.soft),
+        uncertainty=fitted(size_intervals(neck, mass.volume_mm3, edge, greatest), soft=neck.edges.soft),
     )
-
-
-def _size_intervals(neck: NeckGeometry, volume_mm3: float, edge_mm: float) -> dict[str, float]:
-    """Return half of the intervals of the sizes of a mass, or of all of them, before they are fitted."""
-    gap = max(resolution.gap_mm for resolution in neck.resolution)
-    thick = max(float(neck.mass_edges.greatest_mm.mean()), 1.0)
-    return {
-        "max_thickness_mm": length_interval_mm(edge_mm),
-        "length_mm": INTERVAL * float(np.hypot(gap, 2 * edge_mm)),
-        "volume_mm3": INTERVAL * volume_mm3 * edge_mm / thick,
-    }
 
 
 def _intervals(
@@ -337,7 +301,7 @@ def _intervals(
     edge_mm: float,
     greatest_mm: float,
 ) -> dict[str, float]:
-    intervals = _size_intervals(neck, sum(mass.volume_mm3 for mass in masses), edge_mm)
+    intervals = size_intervals(neck, sum(mass.volume_mm3 for mass in masses), edge_mm, greatest_mm)
     intervals["width_mm"] = length_interval_mm(edge_mm)
     worst = planes[-1].uncertainty.get("occupying_ratio_percent") if planes else None
     if worst is not None:
