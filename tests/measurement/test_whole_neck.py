@@ -122,6 +122,17 @@ def test_the_greatest_thickness_is_that_of_a_plane_for_the_neck_and_for_each_mas
     assert lower.max_thickness_mm == pytest.approx(4.0, abs=0.3)
 
 
+def test_of_two_masses_side_by_side_each_keeps_its_own_thickness(make_neck):
+    span = body_top(1) - 4, body_top(2) + 4
+    thick = Growth(*span, 4.5, left_mm=5.5, width_mm=6.0)
+    thin = Growth(*span, 2.0, left_mm=-5.5, width_mm=6.0)
+    measured = measure_segmentation(*make_neck(NeckPlan(growths=(thick, thin))))
+    found = sorted(mass.max_thickness_mm for mass in measured.ossification.masses)
+    assert len(found) == 2
+    assert found[1] == measured.ossification.max_thickness_mm
+    assert found[1] - found[0] > 1.5
+
+
 @pytest.mark.parametrize("soft", [False, True])
 def test_a_volume_is_surer_the_thicker_its_mass(make_neck, soft):
     segmentation, volume = make_neck(NeckPlan(growths=(Growth(body_top(1) - 4, body_top(2), 4.0),)))

@@ -149,12 +149,12 @@ def refine_segmentation(
     tell("Refining", 1, 1)
     canal = moved_along(segmentation.canal, shift)
     mask = relabelled(segmentation.mask, segmentation.canal, canal, margin_mm=FURTHEST_MM + BAND_MM)
-    ossification = within(segmentation.ossification, canal)
+    ossification = _within(segmentation.ossification, canal)
     moved = replace(segmentation, mask=mask, canal=canal, ossification=ossification)
     return moved, None if coarse else refinement
 
 
-def within(ossification: Probability | None, canal: Probability) -> Probability | None:
+def _within(ossification: Probability | None, canal: Probability) -> Probability | None:
     """Return ossification's probability, nowhere above that of the canal, on the same grid, that holds it."""
     if ossification is None:
         return None

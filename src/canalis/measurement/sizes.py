@@ -18,6 +18,9 @@ def greatest_thickness(
 ) -> float:
     """Return the greatest thickness on the planes, or where none meets the masses, of their profile.
 
+    As the greatest ratio, it is that of a plane, the worst place among them: the greatest of all places
+    along a profile is that of its noise too, and stands on no picture.
+
     Parameters
     ----------
     thickness_mm : ndarray of shape (n,)
@@ -32,8 +35,14 @@ def greatest_thickness(
     float
         mm.
     """
-    found = _greatest_on_planes("ossification_thickness_mm", thickness_mm, planes, neck)
-    return float(thickness_mm[neck.sections.whole].max(initial=0.0)) if found is None else found
+    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
+    thickest = neck.mass_edges.greatest_mm  # of all masses: beside a thicker one a mass keeps its own
+    held = [
+        plane.ossification_thickness_mm if thickness_mm[at] >= thickest[at] else float(thickness_mm[at])
+        for plane, at in zip(planes, there, strict=True)
+        if plane.ossification_thickness_mm and thickness_mm[at] > 0
+    ]
+    return max(held, default=float(thickness_mm[neck.sections.whole].max(initial=0.0)))
 
 
 def greatest_width(thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry) -> float:
@@ -41,8 +50,13 @@ def greatest_width(thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], n
 
     Parameters are those of :func:`greatest_thickness`.
     """
-    found = _greatest_on_planes("ossification_width_mm", thickness_mm, planes, neck)
-    return float(neck.mass_edges.width_mm[thickness_mm > 0].max()) if found is None else found
+    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
+    held = [
+        plane.ossification_width_mm
+        for plane, at in zip(planes, there, strict=True)
+        if plane.ossification_width_mm and thickness_mm[at] > 0
+    ]
+    return max(held, default=float(neck.mass_edges.width_mm[thickness_mm > 0].max()))
 
 
 def size_intervals(
@@ -73,16 +87,3 @@ def size_intervals(
         "length_mm": INTERVAL * float(np.hypot(gap, 2 * edge_mm)),
         "volume_mm3": INTERVAL * footprint_mm2 * edge_mm + (OVERLOOKED_MM3 if neck.edges.soft else 0.0),
     }
-
-
-def _greatest_on_planes(
-    name: str, thickness_mm: Floats, planes: tuple[PlaneMeasurement, ...], neck: NeckGeometry
-) -> float | None:
-    """Return the greatest of a field on the planes that meet masses with this profile; None where none does.
-
-    As the greatest ratio, it is that of a plane, the worst place among them: the greatest of all places
-    along a profile is that of its noise too, and stands on no picture.
-    """
-    there = [neck.place_on_frame(plane.center_lps_mm) for plane in planes]
-    held = [getattr(plane, name) for plane, at in zip(planes, there, strict=True) if thickness_mm[at] > 0]
-    return max((float(value) for value in held if value), default=None)
