@@ -114,6 +114,11 @@ def _thickness() -> list[Rule]:
             f"where it lies more than {words.OFF_MIDLINE_MM:g} mm from the midline.",
         ),
         Rule(
+            "Greatest thickness, ratio and width",
+            "Of the measuring planes: mid-bodies, discs and the worst place. Ossification ends in front at "
+            "the canal's wall.",
+        ),
+        Rule(
             "Occupying ratio",
             "Thickness over the anatomical canal's AP on that same line. "
             f"An interval that holds {fifty:g} or {sixty:g} % says so.",
@@ -204,7 +209,11 @@ def _alignment() -> list[Rule]:
             "Distance along AP, as a lateral film shows it. Positive when the mass stays before it, "
             "negative when it crosses, borderline when the interval holds 0.",
         ),
-        Rule("Cobb angle", "Lower endplate of C2 to lower endplate of C7, lordosis positive."),
+        Rule(
+            "Cobb angle",
+            "Lower endplate of C2 to lower endplate of C7, lordosis positive. From a network's outline ± is "
+            f"at least {summary.COBB_GAP_DEG_PER_MM2:g}° times the square of the slice gap in mm.",
+        ),
     ]
 
 
